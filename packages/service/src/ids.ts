@@ -1,0 +1,35 @@
+import { randomUUID } from 'node:crypto';
+
+/** A zone's UUID, lower case with hyphens. */
+export type ZoneId = string & { readonly zoneId: unique symbol };
+
+/** A workload's UUID, lower case with hyphens. */
+export type WorkloadId = string & { readonly workloadId: unique symbol };
+
+const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The id in `text`, or undefined when it is no UUID in canonical form. */
+export function parseZoneId(text: string): ZoneId | undefined {
+  return uuid.test(text) ? (text as ZoneId) : undefined;
+}
+
+/** The id in `text`, or undefined when it is no UUID in canonical form. */
+export function parseWorkloadId(text: string): WorkloadId | undefined {
+  return uuid.test(text) ? (text as WorkloadId) : undefined;
+}
+
+export function newZoneId(): ZoneId {
+  return randomUUID() as ZoneId;
+}
+
+export function newWorkloadId(): WorkloadId {
+  return randomUUID() as WorkloadId;
+}
+
+/**
+ * The first twelve hexadecimal digits of a zone's id, for names on the host that are short by nature
+ * (a link's name has 15 bytes, a disk's serial 20).
+ */
+export function shortId(id: ZoneId | WorkloadId): string {
+  return id.replaceAll('-', '').slice(0, 12);
+}

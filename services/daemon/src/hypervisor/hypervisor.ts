@@ -1,0 +1,102 @@
+import type { Duplex } from 'node:stream';
+import type { ZoneId } from '@protect/service/ids';
+
+/** What a driver can do; callers ask this instead of the driver's name. */
+export interface HypervisorCapabilities {
+  readonly name: 'qemu' | 'xen';
+  readonly virtualizationBackends: readonly ('pv' | 'pvh' | 'qemu')[];
+  readonly diskHotplug: boolean;
+  readonly memoryBalloon: boolean;
+  readonly cpuHotplug: boolean;
+  readonly hypervisorConsole: boolean;
+  readonly pciPassthrough: boolean;
+  /** Hardware acceleration in use, or emulation. */
+  readonly acceleration: 'kvm' | 'tcg' | 'xen';
+}
+
+/** A disk as protect-storage provides it. */
+export interface DomainDisk {
+  /** 1 to 20 characters; the zone finds the disk by it. */
+  readonly serial: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
+/** A link as protect-network provides it. */
+export interface DomainLink {
+  readonly hostInterface: string;
+  /** Namespace that holds the interface; undefined for the host's own. */
+  readonly netnsPath: string | undefined;
+  readonly mac: string;
+}
+
+/** Everything needed to start the virtual machine of a zone. */
+export interface DomainSpec {
+  readonly zoneId: ZoneId;
+  /** User and group of the hypervisor process, the zone's own. */
+  readonly uid: number;
+  /** Uncompressed kernel (ELF vmlinux). */
+  readonly kernelPath: string;
+  readonly initrdPath: string;
+  /** Complete but for what the driver adds for its own console and IDM devices. */
+  readonly kernelCmdline: string;
+  readonly verboseConsole: boolean;
+  readonly memoryMib: number;
+  readonly maxMemoryMib: number;
+  readonly cpus: number;
+  readonly maxCpus: number;
+  readonly disks: readonly DomainDisk[];
+  readonly links: readonly DomainLink[];
+}
+
+/** Why a domain is gone. */
+export type DomainEnd =
+  | { readonly kind: 'poweroff' }
+  | { readonly kind: 'reboot' }
+  | { readonly kind: 'crash'; readonly message: string }
+  | { readonly kind: 'lost'; readonly message: string };
+
+/**
+ * A running (or just ended) virtual machine. It outlives the daemon; closing this object lets go of it
+ * without harm to the zone.
+ */
+export interface Domain {
+  readonly zoneId: ZoneId;
+  /** Xen's domain number, or the hypervisor's process id under QEMU. */
+  readonly domid: number;
+  /** Settles when the machine has ended; never rejects. */
+  readonly ended: Promise<DomainEnd>;
+  /**
+   * The zone's IDM byte stream, at most one open at a time. Ends when the zone or the connection does;
+   * the caller may open again while the domain lives.
+   */
+  openIdm(signal: AbortSignal): Promise<Duplex>;
+  /** The zone's console; the same rules as IDM. */
+  openConsole(signal: AbortSignal): Promise<Duplex>;
+  /** FAILED_PRECONDITION where the driver has no disk hot-plug. */
+  attachDisk(disk: DomainDisk, signal: AbortSignal): Promise<void>;
+  /** Settles when the hypervisor has let go of the file; absent disks are no error. */
+  detachDisk(serial: string, signal: AbortSignal): Promise<void>;
+  /** Serials of the hot-plugged disks, as the hypervisor tells. */
+  listDisks(signal: AbortSignal): Promise<readonly string[]>;
+  pause(signal: AbortSignal): Promise<void>;
+  resume(signal: AbortSignal): Promise<void>;
+  /** Ends the machine at once and settles when nothing of it is left on the host. Idempotent. */
+  destroy(signal: AbortSignal): Promise<void>;
+  /** Lets go of control connections; the machine goes on. */
+  close(): void;
+}
+
+/** One hypervisor on this host. */
+export interface Hypervisor {
+  readonly capabilities: HypervisorCapabilities;
+  /** Settles once the machine runs; on failure nothing of it is left and the error says why. */
+  start(spec: DomainSpec, signal: AbortSignal): Promise<Domain>;
+  /**
+   * Finds the machine of a zone that an earlier daemon started, proves that it is the same one, and
+   * takes it over; undefined when it no longer runs.
+   */
+  adopt(zoneId: ZoneId, signal: AbortSignal): Promise<Domain | undefined>;
+  /** Ids of all zones that have a machine here, ours alone. */
+  list(signal: AbortSignal): Promise<readonly ZoneId[]>;
+}
