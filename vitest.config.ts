@@ -1,20 +1,22 @@
 import { defineConfig } from 'vitest/config';
 
 // unit: no other process; integration: real nats-server, sockets, namespaces, registry, QEMU per file;
-// system: the five processes together, one file at a time.
+// system: the five processes together, one file at a time; long: the same, for minutes. One kind after the other.
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'unit',
-          include: ['{packages,services,zone}/*/{src,test}/**/*.test.ts'],
+          sequence: { groupOrder: 0 },
+          include: ['{packages,services,zone}/*/{src,test}/**/*.test.ts', 'scripts/**/*.test.ts'],
           exclude: ['**/*.integration.test.ts', '**/node_modules/**'],
         },
       },
       {
         test: {
           name: 'integration',
+          sequence: { groupOrder: 1 },
           include: ['{packages,services,zone}/*/{src,test}/**/*.integration.test.ts'],
           testTimeout: 60_000,
           hookTimeout: 60_000,
@@ -24,6 +26,7 @@ export default defineConfig({
       {
         test: {
           name: 'system',
+          sequence: { groupOrder: 2 },
           include: ['test/system/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
@@ -33,6 +36,7 @@ export default defineConfig({
       {
         test: {
           name: 'long',
+          sequence: { groupOrder: 3 },
           include: ['test/long/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 180_000,

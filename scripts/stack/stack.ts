@@ -1,0 +1,139 @@
+import { chmodSync, existsSync, mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { prepareNatsServer } from '@protect/bus/server-config';
+import { type ServiceName, type StatePaths, statePaths } from '@protect/service/paths';
+import { type HostProcess, type HostProcessSpec, startHostProcess } from './host-process.ts';
+import { addNetns, netnsName, netnsProcesses, removeNetns } from './netns.ts';
+import { endProcess, identifyProcess, isAlive, type ProcessId } from './process-id.ts';
+import { readStackRecord, removeStackRecord, type StackRecord, writeStackRecord } from './stack-record.ts';
+import { clearState } from './state-residue.ts';
+
+export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
+
+/** In the order in which they are ended: nobody loses the one it calls before its own end. */
+const services: readonly ServiceName[] = ['cri', 'orchestrator', 'daemon', 'network', 'storage'];
+/** Services that make links or hypervisors, and so are told which namespace to make them in. */
+const netnsServices: ReadonlySet<ServiceName> = new Set(['daemon', 'network']);
+
+/** Five services and their bus on one state folder, with a network namespace of their own. */
+export interface RunningStack {
+  readonly paths: StatePaths;
+  readonly netns: string;
+  readonly nats: HostProcess;
+  readonly services: Readonly<Record<ServiceName, HostProcess>>;
+}
+
+export interface TakeUpOptions {
+  readonly stateDir: string;
+  /** The stack is meant to outlive the process that takes it up. */
+  readonly keep: boolean;
+  readonly signal: AbortSignal;
+  /** Told of each process once it is ready. */
+  readonly onReady?: (name: string, tookMs: number) => void;
+}
+
+/**
+ * Starts nats-server and the five services. Every process is recorded before it is waited for, so that
+ * `takeDown` finds it whatever happens. On failure the caller takes down what has been started.
+ */
+export async function takeUp(options: TakeUpOptions): Promise<RunningStack> {
+  const paths = statePaths(resolve(options.stateDir));
+  mkdirSync(paths.root, { recursive: true });
+  // The zones' hypervisors run under their own uids and must reach their folders.
+  chmodSync(paths.root, 0o711);
+  const netns = netnsName(paths.root);
+  const owner = identifyProcess(process.pid);
+  if (!owner) throw new Error('/proc is not mounted');
+  let record: StackRecord = { netns, owner, keep: options.keep, processes: [] };
+  writeStackRecord(paths.root, record);
+  const start = async (spec: HostProcessSpec) => {
+    const onStart = (id: ProcessId) => {
+      const others = record.processes.filter(({ name }) => name !== spec.name);
+      record = { ...record, processes: [...others, { name: spec.name, id }] };
+      writeStackRecord(paths.root, record);
+    };
+    const started = await startHostProcess(spec, { signal: options.signal, onStart });
+    options.onReady?.(spec.name, started.startedInMs);
+    return started;
+  };
+
+  await addNetns(netns);
+  await prepareNatsServer(paths);
+  const nats = await start(natsServerSpec(paths));
+  const [daemon, storage, network, orchestrator, cri] = await allOrFirstFailure([
+    start(serviceSpec('daemon', paths, netns)),
+    start(serviceSpec('storage', paths, netns)),
+    start(serviceSpec('network', paths, netns)),
+    start(serviceSpec('orchestrator', paths, netns)),
+    start(serviceSpec('cri', paths, netns)),
+  ]);
+  return { paths, netns, nats, services: { daemon, storage, network, orchestrator, cri } };
+}
+
+/** Whether a stack that is meant to run (or is just being taken up) has this state folder. */
+export function stackInUse(stateDir: string): { netns: string; owner: ProcessId; keep: boolean } | undefined {
+  const record = readStackRecord(resolve(stateDir));
+  if (!record) return undefined;
+  const inUse = record.keep ? record.processes.some(({ id }) => isAlive(id)) : isAlive(record.owner);
+  return inUse ? record : undefined;
+}
+
+/**
+ * Ends what the record of this state folder names and frees what the stack held: zones, namespace,
+ * mounts, loop devices, files (caches and logs stay). Works whatever state a killed run left behind;
+ * returns the names of the services that had to be killed.
+ */
+export async function takeDown(stateDir: string): Promise<readonly string[]> {
+  const root = resolve(stateDir);
+  if (!existsSync(root)) return [];
+  const record = readStackRecord(root);
+  const killed: string[] = [];
+  for (const name of [...services, 'nats-server']) {
+    const id = record?.processes.find((process) => process.name === name)?.id;
+    if (id && (await endProcess(id, 12_000)) === 'killed') killed.push(name);
+  }
+  // Zones outlive the daemon. Whoever lives in our namespace is ours: its name is our folder's hash.
+  for (const process of await netnsProcesses(netnsName(root))) await endProcess(process, 1_000);
+  await removeNetns(netnsName(root));
+  await clearState(root);
+  removeStackRecord(root);
+  return killed;
+}
+
+function natsServerSpec(paths: StatePaths): HostProcessSpec {
+  return {
+    name: 'nats-server',
+    file: 'nats-server',
+    args: ['--config', paths.natsServerConfig],
+    env: serviceEnvironment(),
+    logPath: paths.log('nats-server'),
+    isReadyLine: (line) => line.includes('Server is ready'),
+  };
+}
+
+function serviceSpec(name: ServiceName, paths: StatePaths, netns: string): HostProcessSpec {
+  return {
+    name,
+    file: join(projectRoot, 'services', name, 'bin', `protect-${name}`),
+    args: ['--state', paths.root, ...(netnsServices.has(name) ? ['--netns', netns] : [])],
+    env: serviceEnvironment(),
+    logPath: paths.log(name),
+    isReadyLine: (line) => line.includes('"msg":"ready"'),
+  };
+}
+
+/** What a unit would give them; nothing of npm's, Vitest's or the caller's. */
+function serviceEnvironment(): NodeJS.ProcessEnv {
+  return {
+    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
+    HOME: '/root',
+    LANG: 'C.UTF-8',
+  };
+}
+
+/** Like Promise.all, but waits until no start is under way any more, so that a clean-up sees them all. */
+async function allOrFirstFailure<T extends readonly Promise<unknown>[]>(starts: readonly [...T]) {
+  await Promise.allSettled(starts);
+  return Promise.all(starts);
+}

@@ -1,0 +1,145 @@
+// `npm start`: from a clone to a zone that runs an OCI workload on five real processes, and back to nothing.
+import { once } from 'node:events';
+import { constants } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { execa } from 'execa';
+import { logTail } from './stack/log-file.ts';
+import { protectOutput } from './stack/protect-cli.ts';
+import { projectRoot, type RunningStack, stackInUse, takeDown, takeUp } from './stack/stack.ts';
+import { createSteps, type Steps } from './stack/steps.ts';
+
+const busyboxLayout = join(projectRoot, 'zone/build/busybox');
+
+/** What the workload shows of itself: none of it is the host's. */
+const introduction = [
+  'echo "kernel    $(uname -a)"',
+  'echo "hostname  $(hostname)"',
+  'echo "PID 1     $(tr "\\0" " " </proc/1/cmdline)"',
+  'echo "addresses"; ip addr',
+].join('; ');
+
+interface StartOptions {
+  readonly stateDir: string;
+  readonly keep: boolean;
+}
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({ options: { keep: { type: 'boolean' }, state: { type: 'string' } } });
+  const options: StartOptions = {
+    stateDir: values.state ?? join(projectRoot, '.protect'),
+    keep: values.keep === true,
+  };
+  const interrupted = new AbortController();
+  let exitSignal: NodeJS.Signals | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.on(signal, () => {
+      if (!exitSignal) console.error(`\n${signal}: taking everything down`);
+      exitSignal ??= signal;
+      interrupted.abort(new Error(`interrupted by ${signal}`));
+    });
+  }
+
+  const inUse = stackInUse(options.stateDir);
+  if (inUse) {
+    const what = inUse.keep
+      ? 'is kept running; end it with npm stop'
+      : `is being run by process ${inUse.owner.pid}`;
+    console.error(`protect: a stack on ${options.stateDir} ${what}`);
+    return 1;
+  }
+
+  const steps = createSteps(console.log);
+  let stack: RunningStack | undefined;
+  let failed = true;
+  try {
+    await steps.run('clear what an earlier run left', () => takeDown(options.stateDir));
+    stack = await demonstrate(options, steps, interrupted.signal);
+    failed = false;
+  } catch (error) {
+    if (!exitSignal)
+      console.error(`\nprotect: ${error instanceof Error ? error.message : error}\n${serviceLogs(stack)}`);
+  } finally {
+    if (failed || !options.keep) {
+      const killed = await steps.run('end the services', () => takeDown(options.stateDir));
+      if (killed.length > 0) {
+        console.error(`protect: these did not end on SIGTERM and were killed: ${killed.join(', ')}`);
+        failed = true;
+      }
+    }
+  }
+  if (!failed) console.log(`\n${steps.table()}`);
+  if (!failed && options.keep && stack) console.log(`\n${firstCommands(stack)}`);
+  return exitSignal ? 128 + constants.signals[exitSignal] : failed ? 1 : 0;
+}
+
+async function demonstrate(options: StartOptions, steps: Steps, signal: AbortSignal): Promise<RunningStack> {
+  await steps.run('zone kernel and initial ramdisk', () => runScript('zone/build.ts', signal));
+  await steps.run('demonstration image', () => runScript('test/images/busybox.ts', signal, busyboxLayout));
+  const stack = await steps.run('bus and five services', () =>
+    takeUp({ stateDir: options.stateDir, keep: options.keep, signal }),
+  );
+  const protect = (args: readonly string[], show = false) =>
+    protectOutput(stack.paths, args, { signal, show });
+
+  const zone = (
+    await steps.run('zone launch', () => protect(['zone', 'launch', '--name', 'demo', '--wait']))
+  ).trim();
+  console.log(`\nzone demo (${zone}) is ready; its workload says:\n`);
+  const launch = ['workload', 'launch', '--zone', zone];
+  const image = `oci:${busyboxLayout}`;
+  await steps.run('workload launch and its output', () =>
+    protect([...launch, '--name', 'hello', '--attach', image, 'sh', '-c', introduction], true),
+  );
+  if (options.keep) {
+    await steps.run('second workload, which stays', () =>
+      protect([...launch, '--name', 'shell', '--wait', image, 'sleep', '2147483647']),
+    );
+  } else {
+    await steps.run('zone destroy', () => protect(['zone', 'destroy', '--wait', zone]));
+  }
+  return stack;
+}
+
+async function runScript(path: string, signal: AbortSignal, ...args: readonly string[]): Promise<void> {
+  const child = execa(process.execPath, [join(projectRoot, path), ...args], {
+    stdio: ['ignore', 'inherit', 'inherit'],
+    cancelSignal: signal,
+    reject: false,
+  });
+  const result = await child;
+  signal.throwIfAborted();
+  if (result.failed) throw new Error(`${path} failed: ${result.shortMessage}`);
+}
+
+/** The logs of the services that have ended, or else the daemon's. */
+function serviceLogs(stack: RunningStack | undefined): string {
+  if (!stack) return '';
+  const all = Object.values(stack.services);
+  const ended = all.filter((service) => !service.alive());
+  return (ended.length > 0 ? ended : [stack.services.daemon])
+    .map(({ name, logPath }) => `End of ${name}'s log (${logPath}):\n${logTail(logPath, 20)}`)
+    .join('\n');
+}
+
+function firstCommands(stack: RunningStack): string {
+  const commands = [
+    'zone list',
+    'workload list',
+    'workload logs hello',
+    'workload exec -t shell sh',
+    'host status',
+  ];
+  return [
+    'It goes on running. To talk to it:',
+    '',
+    `  export PROTECT_CONNECTION=unix://${stack.paths.daemonSocket}`,
+    ...commands.map((command) => `  npx protect ${command}`),
+    '',
+    'npm stop ends it.',
+  ].join('\n');
+}
+
+process.exitCode = await main();
+// A last line must not be cut off when standard output is a pipe.
+if (process.stdout.writableLength > 0) await once(process.stdout, 'drain');
