@@ -16,7 +16,7 @@ const init = join(root, 'init', 'build', 'init');
 
 await mkdir(cacheDir, { recursive: true });
 await buildKernelIfStale();
-await step('init: make', () => run('make', ['-s', '-C', join(root, 'init'), 'build/init']));
+await step('init: make', () => run('make', ['-s', '-C', join(root, 'init')]));
 await buildInitrdIfStale();
 
 async function buildKernelIfStale(): Promise<void> {
