@@ -1,0 +1,139 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { runCommand } from '../../scripts/stack/run-command.ts';
+
+/** What a stack could leave behind on the host, each thing named so that a difference explains itself. */
+export interface HostSnapshot {
+  /** Processes that use the state folder or its namespace, as `pid command`. */
+  readonly processes: readonly string[];
+  readonly links: readonly string[];
+  readonly namespaces: readonly string[];
+  readonly mounts: readonly string[];
+  readonly loopDevices: readonly string[];
+  /** Control groups with our name. */
+  readonly cgroups: readonly string[];
+  /** Paths below the state folder, and temporary files with our name outside it. */
+  readonly files: readonly string[];
+}
+
+/** Files of a running stack that change without being leftovers: databases, the bus' store, logs, caches. */
+const changing = /^(db|nats|log|cache)(\/|$)/;
+
+/** The host as it is now, as far as a stack on `stateDir` could change it. */
+export async function snapshotHost(stateDir: string, netns: string): Promise<HostSnapshot> {
+  const [links, netnsLinks, loops] = await Promise.all([
+    runCommand('ip', ['-br', 'link']),
+    runCommand('ip', ['-n', netns, '-br', 'link']).catch(() => ''),
+    runCommand('losetup', ['--list', '--noheadings', '--raw', '--output', 'NAME,BACK-FILE']),
+  ]);
+  const linkNames = (text: string, where: string) =>
+    lines(text).map((line) => `${where}: ${line.split(/[\s@]/)[0]}`);
+  return {
+    processes: processesOf(stateDir, netns),
+    links: [...linkNames(links, 'host'), ...linkNames(netnsLinks, netns)],
+    namespaces: list('/run/netns'),
+    mounts: mountPoints(),
+    loopDevices: lines(loops),
+    cgroups: cgroupsOfOurs(),
+    files: [
+      ...tree(stateDir).filter((path) => !changing.test(path)),
+      ...['/tmp', '/run', '/dev/shm'].flatMap((folder) =>
+        list(folder)
+          .filter((name) => name.startsWith('protect'))
+          .map((name) => join(folder, name)),
+      ),
+    ],
+  };
+}
+
+/** What `after` has and `before` had not, by kind; empty kinds are left out. */
+export function leftBehind(
+  before: HostSnapshot,
+  after: HostSnapshot,
+): Partial<Record<keyof HostSnapshot, string[]>> {
+  const kinds = Object.keys(after) as (keyof HostSnapshot)[];
+  return Object.fromEntries(
+    kinds
+      .map((kind) => [kind, after[kind].filter((item) => !before[kind].includes(item))] as const)
+      .filter(([, items]) => items.length > 0),
+  );
+}
+
+function processesOf(stateDir: string, netns: string): string[] {
+  const inode = netnsInode(netns);
+  return list('/proc')
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => {
+      if (inode !== undefined && link(`/proc/${pid}/ns/net`) === inode) return true;
+      const paths = [link(`/proc/${pid}/cwd`), link(`/proc/${pid}/root`), ...fds(pid)];
+      return (
+        text(`/proc/${pid}/cmdline`).includes(stateDir) ||
+        paths.some((path) => path?.startsWith(`${stateDir}/`))
+      );
+    })
+    .map((pid) => `${pid} ${text(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 200)}`);
+}
+
+function netnsInode(netns: string): string | undefined {
+  const mount = lines(text('/proc/self/mountinfo')).find(
+    (line) => line.split(' ')[4] === `/run/netns/${netns}`,
+  );
+  return mount?.split(' ')[3];
+}
+
+function fds(pid: string): (string | undefined)[] {
+  return list(`/proc/${pid}/fd`).map((fd) => link(`/proc/${pid}/fd/${fd}`));
+}
+
+function mountPoints(): string[] {
+  return lines(text('/proc/self/mountinfo')).map((line) => line.split(' ')[4] ?? '');
+}
+
+function cgroupsOfOurs(): string[] {
+  return list('/sys/fs/cgroup').flatMap((controller) =>
+    list(join('/sys/fs/cgroup', controller))
+      .filter((name) => name.includes('protect'))
+      .flatMap((name) => {
+        const folder = join('/sys/fs/cgroup', controller, name);
+        return list(folder)
+          .filter((child) => child.startsWith('zone'))
+          .map((child) => join(folder, child));
+      }),
+  );
+}
+
+function tree(folder: string): string[] {
+  try {
+    return readdirSync(folder, { recursive: true, encoding: 'utf8' }).sort();
+  } catch {
+    return [];
+  }
+}
+
+function list(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function link(path: string): string | undefined {
+  try {
+    return readlinkSync(path);
+  } catch {
+    return undefined;
+  }
+}
+
+function text(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function lines(content: string): string[] {
+  return content.split('\n').filter((line) => line !== '');
+}

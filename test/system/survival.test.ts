@@ -1,0 +1,111 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  destroyZone,
+  eventually,
+  execute,
+  launchWorkload,
+  launchZone,
+  listZones,
+  workloadEnd,
+} from './guests.ts';
+import { type HostSnapshot, leftBehind, snapshotHost } from './host-snapshot.ts';
+import { busyboxImage } from './images.ts';
+import { startStack, type TestStack } from './stack.ts';
+
+/** Prints numbered lines until told to end, so that a gap or a repetition in its output shows. */
+const counter =
+  'i=0; until [ -e /tmp/end ]; do i=$((i+1)); echo "line $i"; usleep 20000; done; echo "last $i"';
+
+let stack: TestStack;
+let before: HostSnapshot;
+let zoneId: string;
+let workloadId: string;
+
+beforeAll(async () => {
+  const image = await busyboxImage();
+  stack = await startStack();
+  before = await snapshotHost(stack.state, stack.netns);
+  zoneId = (await launchZone(stack.client, { name: 'survivor' })).id;
+  workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', counter], { name: 'counter' });
+});
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+});
+
+/** How far the counter has come, as the logs tell. */
+async function linesSoFar(): Promise<number> {
+  const logs = await stack.output('workload', 'logs', workloadId);
+  return Number(/line (\d+)$/.exec(logs.trimEnd())?.[1] ?? 0);
+}
+
+/** Waits until the counter's output has gone on for `lines` lines more. */
+async function outputGoesOn(lines: number): Promise<void> {
+  const from = await linesSoFar();
+  await eventually(stack.client, `${lines} more lines`, async () =>
+    (await linesSoFar()) > from + lines ? true : undefined,
+  );
+}
+
+/** Everything a user does with a zone works. */
+async function expectUsable(): Promise<void> {
+  const zones = await listZones(stack.client);
+  expect(zones.map((zone) => zone.id)).toEqual([zoneId]);
+  expect(await execute(stack.client, { workloadId }, ['echo', 'here'])).toMatchObject({
+    exitCode: 0,
+    stdout: 'here\n',
+  });
+  await outputGoesOn(5);
+}
+
+describe('a running workload outlives', () => {
+  test.each(['storage', 'network', 'orchestrator', 'cri', 'daemon'] as const)(
+    'kill -9 of %s',
+    async (name) => {
+      await stack.services[name].kill9();
+      await stack.services[name].restart();
+      await expectUsable();
+    },
+  );
+
+  test('a restart of nats-server', async () => {
+    await stack.nats.restart();
+    await expectUsable();
+  });
+
+  test('kill -9 of nats-server', async () => {
+    await stack.nats.kill9();
+    await stack.nats.restart();
+    await expectUsable();
+  });
+
+  test('kill -9 of all services at once', async () => {
+    const all = Object.values(stack.services);
+    await Promise.all(all.map((service) => service.kill9()));
+    await Promise.all(all.map((service) => service.restart()));
+    await expectUsable();
+  });
+});
+
+test('new zones can be made after all that', async () => {
+  const zone = await launchZone(stack.client, { name: 'newcomer' });
+  await destroyZone(stack.client, zone.id);
+});
+
+test('the workload’s output is complete and once only', async () => {
+  await execute(stack.client, { workloadId }, ['touch', '/tmp/end']);
+  expect(await workloadEnd(stack.client, workloadId)).toBe(0);
+  const lines = (await stack.output('workload', 'logs', workloadId)).trimEnd().split('\n');
+  const last = Number(/^last (\d+)$/.exec(lines.pop() ?? '')?.[1]);
+  expect(lines).toEqual(Array.from({ length: last }, (_, index) => `line ${index + 1}`));
+});
+
+test('destroying the zone leaves the host as it was', async () => {
+  await destroyZone(stack.client, zoneId);
+  const after = await snapshotHost(stack.state, stack.netns);
+  // The services themselves are new processes.
+  const { processes: _before, ...rest } = before;
+  const { processes: running, ...now } = after;
+  expect(leftBehind({ ...rest, processes: [] }, { ...now, processes: [] })).toEqual({});
+  expect(running.filter((line) => line.includes('qemu'))).toEqual([]);
+});
