@@ -4,6 +4,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { execa } from 'execa';
+import { buildBusyboxImage } from '../test/images/busybox.ts';
 import { logTail } from './stack/log-file.ts';
 import { protectOutput } from './stack/protect-cli.ts';
 import { projectRoot, type RunningStack, stackInUse, takeDown, takeUp } from './stack/stack.ts';
@@ -75,7 +76,7 @@ async function main(): Promise<number> {
 
 async function demonstrate(options: StartOptions, steps: Steps, signal: AbortSignal): Promise<RunningStack> {
   await steps.run('zone kernel and initial ramdisk', () => runScript('zone/build.ts', signal));
-  await steps.run('demonstration image', () => runScript('test/images/busybox.ts', signal, busyboxLayout));
+  await steps.run('demonstration image', () => buildBusyboxImage(busyboxLayout));
   const stack = await steps.run('bus and five services', () =>
     takeUp({ stateDir: options.stateDir, keep: options.keep, signal }),
   );
@@ -101,13 +102,12 @@ async function demonstrate(options: StartOptions, steps: Steps, signal: AbortSig
   return stack;
 }
 
-async function runScript(path: string, signal: AbortSignal, ...args: readonly string[]): Promise<void> {
-  const child = execa(process.execPath, [join(projectRoot, path), ...args], {
+async function runScript(path: string, signal: AbortSignal): Promise<void> {
+  const result = await execa(process.execPath, [join(projectRoot, path)], {
     stdio: ['ignore', 'inherit', 'inherit'],
     cancelSignal: signal,
     reject: false,
   });
-  const result = await child;
   signal.throwIfAborted();
   if (result.failed) throw new Error(`${path} failed: ${result.shortMessage}`);
 }

@@ -1,11 +1,10 @@
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { projectRoot } from '../../scripts/stack/stack.ts';
+import { buildBusyboxImage } from '../images/busybox.ts';
 
-const layout = join(projectRoot, 'zone/build/busybox');
-
-/** A reference to the busybox image, made when it is not there yet. */
+/** A reference to the busybox image, made anew: the same program gives the same image. */
 export async function busyboxImage(): Promise<string> {
-  await execa(process.execPath, [join(projectRoot, 'test/images/busybox.ts'), layout], { timeout: 60_000 });
+  const layout = join(projectRoot, 'zone/build/busybox');
+  await buildBusyboxImage(layout);
   return `oci:${layout}`;
 }

@@ -1,0 +1,101 @@
+import { toJsonString } from '@bufbuild/protobuf';
+import { SnoopIdmPacketSchema } from '@protect/proto/control';
+import { ZoneState } from '@protect/proto/control-common';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { destroyZone, eventually, execute, launchWorkload, launchZone } from './guests.ts';
+import { busyboxImage } from './images.ts';
+import { startStack, type TestStack } from './stack.ts';
+
+let stack: TestStack;
+let image: string;
+
+beforeAll(async () => {
+  image = await busyboxImage();
+  stack = await startStack();
+});
+
+afterAll(async () => {
+  await stack?.[Symbol.asyncDispose]();
+});
+
+test('a watcher sees each state of a zone’s life in order', async () => {
+  const watch = new AbortController();
+  const seen: { id: string; state: ZoneState }[] = [];
+  const watching = (async () => {
+    for await (const { event } of stack.client.watchEvents({}, { signal: watch.signal })) {
+      if (event.case !== 'zoneChanged') continue;
+      seen.push({
+        id: event.value.zone?.id ?? '',
+        state: event.value.zone?.status?.state ?? ZoneState.UNKNOWN,
+      });
+    }
+  })().catch(() => undefined);
+  // The watch is in place once it has told of something; this zone is for that alone.
+  const first = await launchZone(stack.client);
+  await destroyZone(stack.client, first.id);
+  await eventually(stack.client, 'the watch tells', async () => (seen.length > 0 ? true : undefined));
+  const zone = await launchZone(stack.client, { name: 'watched' });
+  await destroyZone(stack.client, zone.id);
+  await eventually(stack.client, 'the last event', async () =>
+    seen.some(({ id, state }) => id === zone.id && state === ZoneState.DESTROYED) ? true : undefined,
+  );
+  watch.abort();
+  await watching;
+  const states = seen.filter(({ id }) => id === zone.id).map(({ state }) => state);
+  expect(states).toEqual([...states].sort((a, b) => order.indexOf(a) - order.indexOf(b)));
+  expect(states).toEqual(expect.arrayContaining([ZoneState.CREATING, ZoneState.READY, ZoneState.DESTROYED]));
+});
+
+const order: readonly ZoneState[] = [
+  ZoneState.CREATING,
+  ZoneState.CREATED,
+  ZoneState.READY,
+  ZoneState.DESTROYING,
+  ZoneState.DESTROYED,
+];
+
+test('snooping shows the packets of a zone without secrets', async () => {
+  const zone = await launchZone(stack.client, { name: 'snooped' });
+  const snoop = new AbortController();
+  const packets: string[] = [];
+  const snooping = (async () => {
+    for await (const reply of stack.client.snoopIdm({}, { signal: snoop.signal })) {
+      for (const packet of reply.packets) {
+        packets.push(
+          `${toJsonString(SnoopIdmPacketSchema, packet)} ${Buffer.from(packet.packet).toString('latin1')}`,
+        );
+      }
+    }
+  })().catch(() => undefined);
+  const workloadId = await launchWorkload(stack.client, zone.id, image, ['sleep', '100000'], {
+    environment: { PASSWORD: 'hunter2-in-environment' },
+  });
+  await eventually(stack.client, 'a packet', async () => {
+    await execute(stack.client, { workloadId }, ['cat'], 'hunter2-on-stdin');
+    return packets.length > 0 ? true : undefined;
+  });
+  snoop.abort();
+  await snooping;
+  expect(packets.join('\n')).not.toContain('hunter2');
+  await destroyZone(stack.client, zone.id);
+});
+
+test('the console of a zone tells of its kernel and its init', async () => {
+  const zone = await launchZone(stack.client, { name: 'talkative', kernelOptions: { verbose: true } });
+  const logs = await stack.output('zone', 'logs', 'talkative');
+  expect(logs).toContain('Linux version');
+  await destroyZone(stack.client, zone.id);
+});
+
+test('the command line lists what runs in every format it knows', async () => {
+  const zone = await launchZone(stack.client, { name: 'listed' });
+  expect(await stack.output('zone', 'list')).toContain('listed');
+  expect(JSON.parse(await stack.output('zone', 'list', '-o', 'json'))).toEqual([
+    expect.objectContaining({ id: zone.id, spec: expect.objectContaining({ name: 'listed' }) }),
+  ]);
+  expect(await stack.output('zone', 'list', '-o', 'simple')).toMatch(
+    new RegExp(`^${zone.id}\tready|^${zone.id}\tlisted`, 'm'),
+  );
+  expect(await stack.output('zone', 'resolve', 'listed')).toBe(zone.id);
+  await destroyZone(stack.client, zone.id);
+});
