@@ -1,0 +1,11 @@
+/** Forms in which an image is kept: a filesystem to attach, or the merged layers as one archive. */
+export type ImageFormat = 'squashfs' | 'erofs' | 'tar' | 'directory';
+
+/** The formats that can be made; the others are refused with an error that names these. */
+export const packedFormats = ['squashfs', 'tar'] as const;
+
+export type PackedFormat = (typeof packedFormats)[number];
+
+export function isPackedFormat(format: string): format is PackedFormat {
+  return format === 'squashfs' || format === 'tar';
+}
