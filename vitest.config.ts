@@ -17,7 +17,10 @@ export default defineConfig({
         test: {
           name: 'integration',
           sequence: { groupOrder: 1 },
-          include: ['{packages,services,zone}/*/{src,test}/**/*.integration.test.ts'],
+          include: [
+            '{packages,services,zone}/*/{src,test}/**/*.integration.test.ts',
+            'scripts/**/*.integration.test.ts',
+          ],
           testTimeout: 60_000,
           hookTimeout: 60_000,
           maxWorkers: 2,
