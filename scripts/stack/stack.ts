@@ -6,6 +6,7 @@ import { type ServiceName, type StatePaths, statePaths } from '@protect/service/
 import { type HostProcess, type HostProcessSpec, startHostProcess } from './host-process.ts';
 import { addNetns, netnsName, netnsProcesses, removeNetns } from './netns.ts';
 import { endProcess, identifyProcess, isAlive, type ProcessId } from './process-id.ts';
+import { reachableState, removeDetour } from './reachable-state.ts';
 import { readStackRecord, removeStackRecord, type StackRecord, writeStackRecord } from './stack-record.ts';
 import { clearState } from './state-residue.ts';
 
@@ -38,20 +39,21 @@ export interface TakeUpOptions {
  * `takeDown` finds it whatever happens. On failure the caller takes down what has been started.
  */
 export async function takeUp(options: TakeUpOptions): Promise<RunningStack> {
-  const paths = statePaths(resolve(options.stateDir));
-  mkdirSync(paths.root, { recursive: true });
+  const root = resolve(options.stateDir);
+  mkdirSync(root, { recursive: true });
   // The zones' hypervisors run under their own uids and must reach their folders.
-  chmodSync(paths.root, 0o711);
-  const netns = netnsName(paths.root);
+  chmodSync(root, 0o711);
+  const netns = netnsName(root);
   const owner = identifyProcess(process.pid);
   if (!owner) throw new Error('/proc is not mounted');
   let record: StackRecord = { netns, owner, keep: options.keep, processes: [] };
-  writeStackRecord(paths.root, record);
+  writeStackRecord(root, record);
+  const paths = statePaths(await reachableState(root));
   const start = async (spec: HostProcessSpec) => {
     const onStart = (id: ProcessId) => {
       const others = record.processes.filter(({ name }) => name !== spec.name);
       record = { ...record, processes: [...others, { name: spec.name, id }] };
-      writeStackRecord(paths.root, record);
+      writeStackRecord(root, record);
     };
     const started = await startHostProcess(spec, { signal: options.signal, onStart });
     options.onReady?.(spec.name, started.startedInMs);
@@ -96,6 +98,7 @@ export async function takeDown(stateDir: string): Promise<readonly string[]> {
   // Zones outlive the daemon. Whoever lives in our namespace is ours: its name is our folder's hash.
   for (const process of await netnsProcesses(netnsName(root))) await endProcess(process, 1_000);
   await removeNetns(netnsName(root));
+  await removeDetour(root);
   await clearState(root);
   removeStackRecord(root);
   return killed;
