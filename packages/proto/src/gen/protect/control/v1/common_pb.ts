@@ -15,6 +15,8 @@ export const file_protect_control_v1_common: GenFile = /*@__PURE__*/
   fileDesc("Ch9wcm90ZWN0L2NvbnRyb2wvdjEvY29tbW9uLnByb3RvEhJwcm90ZWN0LmNvbnRyb2wudjEibgoEWm9uZRIKCgJpZBgBIAEoCRIqCgRzcGVjGAIgASgLMhwucHJvdGVjdC5jb250cm9sLnYxLlpvbmVTcGVjEi4KBnN0YXR1cxgDIAEoCzIeLnByb3RlY3QuY29udHJvbC52MS5ab25lU3RhdHVzIvkECghab25lU3BlYxIMCgRuYW1lGAEgASgJEjAKBmtlcm5lbBgCIAEoCzIgLnByb3RlY3QuY29udHJvbC52MS5PY2lJbWFnZVNwZWMSMAoGaW5pdHJkGAMgASgLMiAucHJvdGVjdC5jb250cm9sLnYxLk9jaUltYWdlU3BlYxI9Cg5rZXJuZWxfb3B0aW9ucxgEIAEoCzIlLnByb3RlY3QuY29udHJvbC52MS5LZXJuZWxPcHRpb25zU3BlYxJAChFpbml0aWFsX3Jlc291cmNlcxgFIAEoCzIlLnByb3RlY3QuY29udHJvbC52MS5ab25lUmVzb3VyY2VzU3BlYxI3Cgthbm5vdGF0aW9ucxgGIAMoCzIiLnByb3RlY3QuY29udHJvbC52MS5Bbm5vdGF0aW9uU3BlYxI4CgdkZXZpY2VzGAcgAygLMicucHJvdGVjdC5jb250cm9sLnYxLkRldmljZVJlZmVyZW5jZVNwZWMSQwoPbmV0d29ya19vcHRpb25zGAggASgLMioucHJvdGVjdC5jb250cm9sLnYxLlpvbmVOZXR3b3JrT3B0aW9uc1NwZWMSUQoWdmlydHVhbGl6YXRpb25fb3B0aW9ucxgJIAEoCzIxLnByb3RlY3QuY29udHJvbC52MS5ab25lVmlydHVhbGl6YXRpb25PcHRpb25zU3BlYxI9CgxzY3JhdGNoX2Rpc2sYCiABKAsyJy5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZVNjcmF0Y2hEaXNrU3BlYxIwCgZhZGRvbnMYCyADKAsyIC5wcm90ZWN0LmNvbnRyb2wudjEuT2NpSW1hZ2VTcGVjItgBChFab25lUmVzb3VyY2VzU3BlYxISCgptYXhfbWVtb3J5GAEgASgEEhIKCm1pbl9tZW1vcnkYBiABKAQSFQoNdGFyZ2V0X21lbW9yeRgCIAEoBBIQCghtYXhfY3B1cxgDIAEoDRIQCghtaW5fY3B1cxgHIAEoDRITCgt0YXJnZXRfY3B1cxgEIAEoDRJLChFhZGp1c3RtZW50X3BvbGljeRgFIAEoDjIwLnByb3RlY3QuY29udHJvbC52MS5ab25lUmVzb3VyY2VBZGp1c3RtZW50UG9saWN5IjoKFUtlcm5lbE1vZHVsZVBhcmFtZXRlchIOCgZtb2R1bGUYASABKAkSEQoJcGFyYW1ldGVyGAIgASgJIjMKFUtlcm5lbFN5c2N0bFBhcmFtZXRlchILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAki6gEKEUtlcm5lbE9wdGlvbnNTcGVjEg8KB3ZlcmJvc2UYASABKAgSFgoOY21kbGluZV9hcHBlbmQYAiABKAkSDwoHY21kbGluZRgDIAMoCRIPCgdtb2R1bGVzGAQgAygJEkQKEW1vZHVsZV9wYXJhbWV0ZXJzGAUgAygLMikucHJvdGVjdC5jb250cm9sLnYxLktlcm5lbE1vZHVsZVBhcmFtZXRlchJEChFzeXNjdGxfcGFyYW1ldGVycxgGIAMoCzIpLnByb3RlY3QuY29udHJvbC52MS5LZXJuZWxTeXNjdGxQYXJhbWV0ZXIi3AEKFlpvbmVOZXR3b3JrT3B0aW9uc1NwZWMSIgoaYXNzdW1lX25ldHdvcmtfcmVzZXJ2YXRpb24YASABKAkSIgoacmV0YWluX25ldHdvcmtfcmVzZXJ2YXRpb24YAiABKAgSQQoKZG5zX2NvbmZpZxgDIAEoCzItLnByb3RlY3QuY29udHJvbC52MS5ab25lTmV0d29ya09wdGlvbnNEbnNTcGVjEjcKB2JhY2tlbmQYBCABKA4yJi5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZU5ldHdvcmtCYWNrZW5kIlMKGVpvbmVOZXR3b3JrT3B0aW9uc0Ruc1NwZWMSEwoLbmFtZXNlcnZlcnMYAyADKAkSEAoIc2VhcmNoZXMYBCADKAkSDwoHb3B0aW9ucxgFIAMoCSJfCh1ab25lVmlydHVhbGl6YXRpb25PcHRpb25zU3BlYxI+CgdiYWNrZW5kGAEgASgOMi0ucHJvdGVjdC5jb250cm9sLnYxLlpvbmVWaXJ0dWFsaXphdGlvbkJhY2tlbmQiUgoMT2NpSW1hZ2VTcGVjEg4KBmRpZ2VzdBgBIAEoCRIyCgZmb3JtYXQYAiABKA4yIi5wcm90ZWN0LmNvbnRyb2wudjEuT2NpSW1hZ2VGb3JtYXQiNAoQT2NpSW1hZ2VNZXRhZGF0YRIQCghtYW5pZmVzdBgBIAEoDBIOCgZjb25maWcYAiABKAwimQEKDE9jaUltYWdlSW5mbxIOCgZkaWdlc3QYASABKAkSMgoGZm9ybWF0GAIgASgOMiIucHJvdGVjdC5jb250cm9sLnYxLk9jaUltYWdlRm9ybWF0Eg0KBW5hbWVzGAMgAygJEjYKCG1ldGFkYXRhGAQgASgLMiQucHJvdGVjdC5jb250cm9sLnYxLk9jaUltYWdlTWV0YWRhdGEi7AIKC1Byb2Nlc3NTcGVjEkAKC2Vudmlyb25tZW50GAEgAygLMisucHJvdGVjdC5jb250cm9sLnYxLkVudmlyb25tZW50VmFyaWFibGVTcGVjEg8KB2NvbW1hbmQYAiADKAkSGQoRd29ya2luZ19kaXJlY3RvcnkYAyABKAkSCwoDdHR5GAQgASgIEjcKDXRlcm1pbmFsX3NpemUYBSABKAsyIC5wcm90ZWN0LmNvbnRyb2wudjEuVGVybWluYWxTaXplEi8KBHVzZXIYBiABKAsyIS5wcm90ZWN0LmNvbnRyb2wudjEuSWRPck5hbWVWYWx1ZRIwCgVncm91cBgHIAEoCzIhLnByb3RlY3QuY29udHJvbC52MS5JZE9yTmFtZVZhbHVlEg0KBXN0ZGluGAggASgIEg4KBnN0ZG91dBgJIAEoCBIOCgZzdGRlcnIYCiABKAgSFwoPYWRkaXRpb25hbF9naWRzGA0gAygDIjMKCU1vdW50U3BlYxIRCglob3N0X3BhdGgYASABKAkSEwoLdGFyZ2V0X3BhdGgYAiABKAkiNQoXRW52aXJvbm1lbnRWYXJpYWJsZVNwZWMSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJIiwKDkFubm90YXRpb25TcGVjEgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCSIjChNEZXZpY2VSZWZlcmVuY2VTcGVjEgwKBG5hbWUYASABKAki5gMKClpvbmVTdGF0dXMSLAoFc3RhdGUYASABKA4yHS5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZVN0YXRlEj0KDm5ldHdvcmtfc3RhdHVzGAIgASgLMiUucHJvdGVjdC5jb250cm9sLnYxLlpvbmVOZXR3b3JrU3RhdHVzEjcKC2V4aXRfc3RhdHVzGAMgASgLMiIucHJvdGVjdC5jb250cm9sLnYxLlpvbmVFeGl0U3RhdHVzEjkKDGVycm9yX3N0YXR1cxgEIAEoCzIjLnByb3RlY3QuY29udHJvbC52MS5ab25lRXJyb3JTdGF0dXMSDAoEaG9zdBgFIAEoCRINCgVkb21pZBgGIAEoDRI/Cg9yZXNvdXJjZV9zdGF0dXMYByABKAsyJi5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZVJlc291cmNlU3RhdHVzEi4KCmNyZWF0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjsKDWRldmljZV9zdGF0dXMYCSABKAsyJC5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZURldmljZVN0YXR1cxIsCghyZWFkeV9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAibAoNWm9uZU5ldHdvcmtJcBI5Cgd2ZXJzaW9uGAEgASgOMigucHJvdGVjdC5jb250cm9sLnYxLlpvbmVOZXR3b3JrSXBWZXJzaW9uEg8KB2FkZHJlc3MYAiABKAkSDwoHZ2F0ZXdheRgDIAEoCSLwAQoQWm9uZU5ldHdvcmtSb3V0ZRI5Cgd2ZXJzaW9uGAEgASgOMigucHJvdGVjdC5jb250cm9sLnYxLlpvbmVOZXR3b3JrSXBWZXJzaW9uEg4KBnNvdXJjZRgCIAEoCRITCgtkZXN0aW5hdGlvbhgDIAEoCRIPCgdnYXRld2F5GAQgASgJEhgKEG91dHB1dF9pbnRlcmZhY2UYBSABKAkSDQoFc2NvcGUYBiABKA0SDQoFdGFibGUYByABKA0SEAoIcHJvdG9jb2wYCCABKA0SDAoEa2luZBgJIAEoDRITCgtwcmVmX3NvdXJjZRgKIAEoCSL5AQoYWm9uZU5ldHdvcmtOZWlnaGJvckVudHJ5EjkKB3ZlcnNpb24YASABKA4yKC5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZU5ldHdvcmtJcFZlcnNpb24SEgoKaXBfYWRkcmVzcxgCIAEoCRIaChJsaW5rX2xheWVyX2FkZHJlc3MYAyABKAkSGgoSYXR0YWNoZWRfaW50ZXJmYWNlGAQgASgJEkgKGHVucmVhY2hhYmlsaXR5X2RldGVjdGlvbhgFIAEoDjImLnByb3RlY3QuY29udHJvbC52MS5ab25lTmV0d29ya05VRE1vZGUSDAoEa2luZBgGIAEoDSLOAQoRWm9uZU5ldHdvcmtDb25maWcSQgoKaW50ZXJmYWNlcxgBIAMoCzIuLnByb3RlY3QuY29udHJvbC52MS5ab25lTmV0d29ya0ludGVyZmFjZUNvbmZpZxI0CgZyb3V0ZXMYAiADKAsyJC5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZU5ldHdvcmtSb3V0ZRI/CgluZWlnaGJvcnMYAyADKAsyLC5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZU5ldHdvcmtOZWlnaGJvckVudHJ5IoMBChpab25lTmV0d29ya0ludGVyZmFjZUNvbmZpZxIWCg56b25lX2ludGVyZmFjZRgBIAEoCRIQCgh6b25lX21hYxgCIAEoCRIuCgNpcHMYAyADKAsyIS5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZU5ldHdvcmtJcBILCgNtdHUYBCABKA0imwEKGlpvbmVOZXR3b3JrSW50ZXJmYWNlU3RhdHVzEhYKDmhvc3RfaW50ZXJmYWNlGAEgASgJEhYKDnpvbmVfaW50ZXJmYWNlGAIgASgJEhAKCHpvbmVfbWFjGAMgASgJEi4KA2lwcxgEIAMoCzIhLnByb3RlY3QuY29udHJvbC52MS5ab25lTmV0d29ya0lwEgsKA210dRgFIAEoDSLOAQoRWm9uZU5ldHdvcmtTdGF0dXMSQgoKaW50ZXJmYWNlcxgBIAMoCzIuLnByb3RlY3QuY29udHJvbC52MS5ab25lTmV0d29ya0ludGVyZmFjZVN0YXR1cxI0CgZyb3V0ZXMYAiADKAsyJC5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZU5ldHdvcmtSb3V0ZRI/CgluZWlnaGJvcnMYAyADKAsyLC5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZU5ldHdvcmtOZWlnaGJvckVudHJ5Ih4KDlpvbmVFeGl0U3RhdHVzEgwKBGNvZGUYASABKAUiIgoPWm9uZUVycm9yU3RhdHVzEg8KB21lc3NhZ2UYASABKAkiVQoSWm9uZVJlc291cmNlU3RhdHVzEj8KEGFjdGl2ZV9yZXNvdXJjZXMYASABKAsyJS5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZVJlc291cmNlc1NwZWMipQEKCk1ldHJpY05vZGUSDAoEbmFtZRgBIAEoCRIlCgV2YWx1ZRgCIAEoCzIWLmdvb2dsZS5wcm90b2J1Zi5WYWx1ZRIwCgZmb3JtYXQYAyABKA4yIC5wcm90ZWN0LmNvbnRyb2wudjEuTWV0cmljRm9ybWF0EjAKCGNoaWxkcmVuGAQgAygLMh4ucHJvdGVjdC5jb250cm9sLnYxLk1ldHJpY05vZGUiLQoMVGVybWluYWxTaXplEgwKBHJvd3MYASABKA0SDwoHY29sdW1ucxgCIAEoDSI7Cg1JZE9yTmFtZVZhbHVlEgwKAmlkGAEgASgNSAASDgoEbmFtZRgCIAEoCUgAQgwKCmlkX29yX25hbWUijAEKEk5ldHdvcmtSZXNlcnZhdGlvbhIMCgR1dWlkGAEgASgJEgwKBGlwdjQYAiABKAkSDAoEaXB2NhgDIAEoCRILCgNtYWMYBCABKAkSFAoMZ2F0ZXdheV9pcHY0GAUgASgJEhQKDGdhdGV3YXlfaXB2NhgGIAEoCRITCgtnYXRld2F5X21hYxgHIAEoCSLxBAoMV29ya2xvYWRTcGVjEgwKBG5hbWUYASABKAkSDwoHem9uZV9pZBgCIAEoCRIvCgVpbWFnZRgDIAEoCzIgLnByb3RlY3QuY29udHJvbC52MS5PY2lJbWFnZVNwZWMSMAoHcHJvY2VzcxgEIAEoCzIfLnByb3RlY3QuY29udHJvbC52MS5Qcm9jZXNzU3BlYxI3Cgthbm5vdGF0aW9ucxgFIAMoCzIiLnByb3RlY3QuY29udHJvbC52MS5Bbm5vdGF0aW9uU3BlYxItCgZtb3VudHMYBiADKAsyHS5wcm90ZWN0LmNvbnRyb2wudjEuTW91bnRTcGVjEjoKCHNlY3VyaXR5GAcgASgLMigucHJvdGVjdC5jb250cm9sLnYxLldvcmtsb2FkU2VjdXJpdHlTcGVjEj8KDXNjcmF0Y2hfbW91bnQYCCADKAsyKC5wcm90ZWN0LmNvbnRyb2wudjEuV29ya2xvYWRTY3JhdGNoTW91bnQSNgoNY2dyb3VwX2xpbWl0cxgJIAMoCzIfLnByb3RlY3QuY29udHJvbC52MS5DZ3JvdXBMaW1pdBIQCghob3N0bmFtZRgKIAEoCRJCCg1ibG9ja19kZXZpY2VzGAsgAygLMisucHJvdGVjdC5jb250cm9sLnYxLldvcmtsb2FkQmxvY2tEZXZpY2VTcGVjEhoKDW9vbV9zY29yZV9hZGoYDCABKAVIAIgBARI+CgtwY2lfZGV2aWNlcxgNIAMoCzIpLnByb3RlY3QuY29udHJvbC52MS5Xb3JrbG9hZFBjaURldmljZVNwZWNCEAoOX29vbV9zY29yZV9hZGoiMAoLQ2dyb3VwTGltaXQSEgoKbGltaXRfbmFtZRgBIAEoCRINCgV2YWx1ZRgCIAEoCSIkChRXb3JrbG9hZFNjcmF0Y2hNb3VudBIMCgRwYXRoGAEgASgJIrYCChRXb3JrbG9hZFNlY3VyaXR5U3BlYxIdChVzdHJpY3RfdXNlcl9uYW1lc3BhY2UYASABKAgSGgoScmFpc2VfY2FwYWJpbGl0aWVzGAIgAygJEiIKGnJhaXNlX2FtYmllbnRfY2FwYWJpbGl0aWVzGAMgAygJEhkKEWRyb3BfY2FwYWJpbGl0aWVzGAQgAygJEhIKCnByaXZpbGVnZWQYBSABKAgSHgoWZGlzYWJsZV9hbGxfbmFtZXNwYWNlcxgGIAEoCBJAChJkaXNhYmxlX25hbWVzcGFjZXMYByADKA4yJC5wcm90ZWN0LmNvbnRyb2wudjEuUHJvY2Vzc05hbWVzcGFjZRIYChByZWFkX29ubHlfcm9vdGZzGAggASgIEhQKDG5vX25ld19wcml2cxgJIAEoCCLBAwoOV29ya2xvYWRTdGF0dXMSMAoFc3RhdGUYASABKA4yIS5wcm90ZWN0LmNvbnRyb2wudjEuV29ya2xvYWRTdGF0ZRI7CgtleGl0X3N0YXR1cxgCIAEoCzImLnByb3RlY3QuY29udHJvbC52MS5Xb3JrbG9hZEV4aXRTdGF0dXMSPQoMZXJyb3Jfc3RhdHVzGAMgASgLMicucHJvdGVjdC5jb250cm9sLnYxLldvcmtsb2FkRXJyb3JTdGF0dXMSSgoTYmxvY2tfZGV2aWNlX3N0YXR1cxgEIAEoCzItLnByb3RlY3QuY29udHJvbC52MS5Xb3JrbG9hZEJsb2NrRGV2aWNlU3RhdHVzEj0KDG1vdW50X3N0YXR1cxgFIAEoCzInLnByb3RlY3QuY29udHJvbC52MS5Xb3JrbG9hZE1vdW50U3RhdHVzEi4KCmNyZWF0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEkYKEXBjaV9kZXZpY2Vfc3RhdHVzGAcgASgLMisucHJvdGVjdC5jb250cm9sLnYxLldvcmtsb2FkUGNpRGV2aWNlU3RhdHVzIngKF1dvcmtsb2FkQmxvY2tEZXZpY2VJbmZvEhMKC2Jsb2NrX2luZGV4GAEgASgNEhEKCWRldmljZV9pZBgCIAEoBBITCgtsb29wX2RldmljZRgDIAEoCRIOCgZkZXZpY2UYBCABKAkSEAoIbG9vcF9kZXYYBSABKAgiWQoZV29ya2xvYWRCbG9ja0RldmljZVN0YXR1cxI8CgdkZXZpY2VzGAEgAygLMisucHJvdGVjdC5jb250cm9sLnYxLldvcmtsb2FkQmxvY2tEZXZpY2VJbmZvIkgKEVdvcmtsb2FkTW91bnRJbmZvEgsKA3RhZxgCIAEoCRIRCglob3N0X3BhdGgYAyABKAkSEwoLdGFyZ2V0X3BhdGgYBSABKAkiTAoTV29ya2xvYWRNb3VudFN0YXR1cxI1CgZtb3VudHMYAiADKAsyJS5wcm90ZWN0LmNvbnRyb2wudjEuV29ya2xvYWRNb3VudEluZm8iIgoSV29ya2xvYWRFeGl0U3RhdHVzEgwKBGNvZGUYASABKAUiJgoTV29ya2xvYWRFcnJvclN0YXR1cxIPCgdtZXNzYWdlGAEgASgJInoKCFdvcmtsb2FkEgoKAmlkGAEgASgJEi4KBHNwZWMYAiABKAsyIC5wcm90ZWN0LmNvbnRyb2wudjEuV29ya2xvYWRTcGVjEjIKBnN0YXR1cxgDIAEoCzIiLnByb3RlY3QuY29udHJvbC52MS5Xb3JrbG9hZFN0YXR1cyKKAQoTSG9zdENwdVRvcG9sb2d5SW5mbxIMCgRjb3JlGAEgASgNEg4KBnNvY2tldBgCIAEoDRIMCgRub2RlGAMgASgNEg4KBnRocmVhZBgEIAEoDRI3CgVjbGFzcxgFIAEoDjIoLnByb3RlY3QuY29udHJvbC52MS5Ib3N0Q3B1VG9wb2xvZ3lDbGFzcyLLAQoQT2NpSW1hZ2VQcm9ncmVzcxI4CgVwaGFzZRgBIAEoDjIpLnByb3RlY3QuY29udHJvbC52MS5PY2lJbWFnZVByb2dyZXNzUGhhc2USOQoGbGF5ZXJzGAIgAygLMikucHJvdGVjdC5jb250cm9sLnYxLk9jaUltYWdlUHJvZ3Jlc3NMYXllchJCCgppbmRpY2F0aW9uGAMgASgLMi4ucHJvdGVjdC5jb250cm9sLnYxLk9jaUltYWdlUHJvZ3Jlc3NJbmRpY2F0aW9uIqYBChVPY2lJbWFnZVByb2dyZXNzTGF5ZXISCgoCaWQYASABKAkSPQoFcGhhc2UYAiABKA4yLi5wcm90ZWN0LmNvbnRyb2wudjEuT2NpSW1hZ2VQcm9ncmVzc0xheWVyUGhhc2USQgoKaW5kaWNhdGlvbhgDIAEoCzIuLnByb3RlY3QuY29udHJvbC52MS5PY2lJbWFnZVByb2dyZXNzSW5kaWNhdGlvbiLMAgoaT2NpSW1hZ2VQcm9ncmVzc0luZGljYXRpb24SQAoDYmFyGAEgASgLMjEucHJvdGVjdC5jb250cm9sLnYxLk9jaUltYWdlUHJvZ3Jlc3NJbmRpY2F0aW9uQmFySAASSAoHc3Bpbm5lchgCIAEoCzI1LnByb3RlY3QuY29udHJvbC52MS5PY2lJbWFnZVByb2dyZXNzSW5kaWNhdGlvblNwaW5uZXJIABJGCgZoaWRkZW4YAyABKAsyNC5wcm90ZWN0LmNvbnRyb2wudjEuT2NpSW1hZ2VQcm9ncmVzc0luZGljYXRpb25IaWRkZW5IABJMCgljb21wbGV0ZWQYBCABKAsyNy5wcm90ZWN0LmNvbnRyb2wudjEuT2NpSW1hZ2VQcm9ncmVzc0luZGljYXRpb25Db21wbGV0ZWRIAEIMCgppbmRpY2F0aW9uImIKHU9jaUltYWdlUHJvZ3Jlc3NJbmRpY2F0aW9uQmFyEg8KB21lc3NhZ2UYASABKAkSDwoHY3VycmVudBgCIAEoBBINCgV0b3RhbBgDIAEoBBIQCghpc19ieXRlcxgEIAEoCCI0CiFPY2lJbWFnZVByb2dyZXNzSW5kaWNhdGlvblNwaW5uZXISDwoHbWVzc2FnZRgBIAEoCSIiCiBPY2lJbWFnZVByb2dyZXNzSW5kaWNhdGlvbkhpZGRlbiJXCiNPY2lJbWFnZVByb2dyZXNzSW5kaWNhdGlvbkNvbXBsZXRlZBIPCgdtZXNzYWdlGAEgASgJEg0KBXRvdGFsGAIgASgEEhAKCGlzX2J5dGVzGAMgASgIIj8KCkRldmljZUluZm8SDAoEbmFtZRgBIAEoCRIPCgdjbGFpbWVkGAIgASgIEhIKCm93bmVyX3pvbmUYAyABKAkipAEKE1pvbmVTY3JhdGNoRGlza1NwZWMSPQoFaW1hZ2UYASABKAsyLC5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZVNjcmF0Y2hEaXNrU3BlY0ltYWdlSAASQwoFYmxvY2sYAiABKAsyMi5wcm90ZWN0LmNvbnRyb2wudjEuWm9uZVNjcmF0Y2hEaXNrU3BlY1N0YXRpY0Jsb2NrSABCCQoHYmFja2VuZCIoChhab25lU2NyYXRjaERpc2tTcGVjSW1hZ2USDAoEc2l6ZRgBIAEoBCI+Ch5ab25lU2NyYXRjaERpc2tTcGVjU3RhdGljQmxvY2sSDAoEcGF0aBgBIAEoCRIOCgZkZXZpY2UYAiABKAkieQoQWm9uZURldmljZVN0YXR1cxIxCgVkaXNrcxgBIAMoCzIiLnByb3RlY3QuY29udHJvbC52MS5ab25lRGlza1N0YXR1cxIyCgVtb3VudBgCIAEoCzIjLnByb3RlY3QuY29udHJvbC52MS5ab25lTW91bnRTdGF0dXMiyAEKDlpvbmVEaXNrU3RhdHVzEhkKEXpvbmVfYmxvY2tfZGV2aWNlGAEgASgJEhkKEWhvc3RfYmxvY2tfZGV2aWNlGAIgASgJEhcKD2hvc3RfaW1hZ2VfZmlsZRgDIAEoCRIXCg9maWxlc3lzdGVtX3R5cGUYBCABKAkSPgoHcHVycG9zZRgFIAEoDjItLnByb3RlY3QuY29udHJvbC52MS5ab25lRGlza1N0YXR1c0Rpc2tQdXJwb3NlEg4KBmRlbGV0ZRgGIAEoCCJECg9ab25lTW91bnRTdGF0dXMSEQoJZGV2aWNlX2lkGAEgASgEEhEKCWhvc3RfcGF0aBgCIAEoCRILCgN0YWcYAyABKAkiQQobT2NpUmVnaXN0cnlVc2VybmFtZVBhc3N3b3JkEhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJItABChlPY2lSZWdpc3RyeUF1dGhlbnRpY2F0aW9uEkwKEXVzZXJuYW1lX3Bhc3N3b3JkGAEgASgLMi8ucHJvdGVjdC5jb250cm9sLnYxLk9jaVJlZ2lzdHJ5VXNlcm5hbWVQYXNzd29yZEgAEhgKDnJhd19iYXNpY19hdXRoGAIgASgJSAASGAoOaWRlbnRpdHlfdG9rZW4YAyABKAlIABIYCg5yZWdpc3RyeV90b2tlbhgEIAEoCUgAQhcKFWF1dGhlbnRpY2F0aW9uX21ldGhvZCKHAQoXV29ya2xvYWRCbG9ja0RldmljZVNwZWMSEwoLdGFyZ2V0X3BhdGgYASABKAkSEwoLZGV2aWNlX3BhdGgYAiABKAkSQgoNbW91bnRfb3B0aW9ucxgDIAEoCzIrLnByb3RlY3QuY29udHJvbC52MS5CbG9ja0RldmljZU1vdW50T3B0aW9ucyJAChdCbG9ja0RldmljZU1vdW50T3B0aW9ucxIQCghyZWFkb25seRgBIAEoCBITCgtwZXJtaXNzaW9ucxgCIAEoCSIpChVXb3JrbG9hZFBjaURldmljZVNwZWMSEAoIbG9jYXRpb24YASABKAkiVQoXV29ya2xvYWRQY2lEZXZpY2VTdGF0dXMSOgoHZGV2aWNlcxgBIAMoCzIpLnByb3RlY3QuY29udHJvbC52MS5Xb3JrbG9hZFBjaURldmljZUluZm8iKQoVV29ya2xvYWRQY2lEZXZpY2VJbmZvEhAKCGxvY2F0aW9uGAEgASgJKqQBChxab25lUmVzb3VyY2VBZGp1c3RtZW50UG9saWN5EisKJ1pPTkVfUkVTT1VSQ0VfQURKVVNUTUVOVF9QT0xJQ1lfVU5LTk9XThAAEioKJlpPTkVfUkVTT1VSQ0VfQURKVVNUTUVOVF9QT0xJQ1lfU1RBVElDEAESKwonWk9ORV9SRVNPVVJDRV9BREpVU1RNRU5UX1BPTElDWV9EWU5BTUlDEAIqngEKElpvbmVOZXR3b3JrQmFja2VuZBIgChxaT05FX05FVFdPUktfQkFDS0VORF9ERUZBVUxUEAASHQoZWk9ORV9ORVRXT1JLX0JBQ0tFTkRfTk9ORRABEiEKHVpPTkVfTkVUV09SS19CQUNLRU5EX0VYVEVSTkFMEAISJAogWk9ORV9ORVRXT1JLX0JBQ0tFTkRfUEFTU1RIUk9VR0gQAyq4AQoZWm9uZVZpcnR1YWxpemF0aW9uQmFja2VuZBInCiNaT05FX1ZJUlRVQUxJWkFUSU9OX0JBQ0tFTkRfVU5LTk9XThAAEiIKHlpPTkVfVklSVFVBTElaQVRJT05fQkFDS0VORF9QVhABEiMKH1pPTkVfVklSVFVBTElaQVRJT05fQkFDS0VORF9QVkgQAhIpCiVaT05FX1ZJUlRVQUxJWkFUSU9OX0JBQ0tFTkRfQVVUT01BVElDEAMq8QEKEFByb2Nlc3NOYW1lc3BhY2USGwoXUFJPQ0VTU19OQU1FU1BBQ0VfTU9VTlQQABIZChVQUk9DRVNTX05BTUVTUEFDRV9VVFMQARIZChVQUk9DRVNTX05BTUVTUEFDRV9JUEMQAhIaChZQUk9DRVNTX05BTUVTUEFDRV9VU0VSEAMSGQoVUFJPQ0VTU19OQU1FU1BBQ0VfUElEEAQSGQoVUFJPQ0VTU19OQU1FU1BBQ0VfTkVUEAUSHAoYUFJPQ0VTU19OQU1FU1BBQ0VfQ0dST1VQEAYSGgoWUFJPQ0VTU19OQU1FU1BBQ0VfVElNRRAHKs0BCglab25lU3RhdGUSFgoSWk9ORV9TVEFURV9VTktOT1dOEAASFwoTWk9ORV9TVEFURV9DUkVBVElORxABEhYKElpPTkVfU1RBVEVfQ1JFQVRFRBACEhQKEFpPTkVfU1RBVEVfUkVBRFkQAxIVChFaT05FX1NUQVRFX0VYSVRFRBAEEhkKFVpPTkVfU1RBVEVfREVTVFJPWUlORxAFEhgKFFpPTkVfU1RBVEVfREVTVFJPWUVEEAYSFQoRWk9ORV9TVEFURV9GQUlMRUQQByp7ChRab25lTmV0d29ya0lwVmVyc2lvbhIjCh9aT05FX05FVFdPUktfSVBfVkVSU0lPTl9VTktOT1dOEAASHgoaWk9ORV9ORVRXT1JLX0lQX1ZFUlNJT05fVjQQARIeChpaT05FX05FVFdPUktfSVBfVkVSU0lPTl9WNhACKn8KElpvbmVOZXR3b3JrTlVETW9kZRIjCh9aT05FX05FVFdPUktfTlVEX01PREVfUEVSTUFORU5UEAASHwobWk9ORV9ORVRXT1JLX05VRF9NT0RFX05PQVJQEAESIwofWk9ORV9ORVRXT1JLX05VRF9NT0RFX1JFQUNIQUJMRRACKpwBCgxNZXRyaWNGb3JtYXQSGQoVTUVUUklDX0ZPUk1BVF9VTktOT1dOEAASFwoTTUVUUklDX0ZPUk1BVF9CWVRFUxABEhkKFU1FVFJJQ19GT1JNQVRfSU5URUdFUhACEiIKHk1FVFJJQ19GT1JNQVRfRFVSQVRJT05fU0VDT05EUxADEhkKFU1FVFJJQ19GT1JNQVRfUEVSQ0VOVBAEKvYBCg1Xb3JrbG9hZFN0YXRlEhoKFldPUktMT0FEX1NUQVRFX1VOS05PV04QABIbChdXT1JLTE9BRF9TVEFURV9DUkVBVElORxABEhoKFldPUktMT0FEX1NUQVRFX0NSRUFURUQQAhIaChZXT1JLTE9BRF9TVEFURV9SVU5OSU5HEAMSHAoYV09SS0xPQURfU1RBVEVfQ09NUExFVEVEEAQSHQoZV09SS0xPQURfU1RBVEVfREVTVFJPWUlORxAFEhwKGFdPUktMT0FEX1NUQVRFX0RFU1RST1lFRBAGEhkKFVdPUktMT0FEX1NUQVRFX0ZBSUxFRBAHKo0BChRIb3N0Q3B1VG9wb2xvZ3lDbGFzcxIkCiBIT1NUX0NQVV9UT1BPTE9HWV9DTEFTU19TVEFOREFSRBAAEicKI0hPU1RfQ1BVX1RPUE9MT0dZX0NMQVNTX1BFUkZPUk1BTkNFEAESJgoiSE9TVF9DUFVfVE9QT0xPR1lfQ0xBU1NfRUZGSUNJRU5DWRACKqMBCg5PY2lJbWFnZUZvcm1hdBIcChhPQ0lfSU1BR0VfRk9STUFUX1VOS05PV04QABIdChlPQ0lfSU1BR0VfRk9STUFUX1NRVUFTSEZTEAESGgoWT0NJX0lNQUdFX0ZPUk1BVF9FUk9GUxACEhgKFE9DSV9JTUFHRV9GT1JNQVRfVEFSEAMSHgoaT0NJX0lNQUdFX0ZPUk1BVF9ESVJFQ1RPUlkQBCr+AgoVT2NpSW1hZ2VQcm9ncmVzc1BoYXNlEiQKIE9DSV9JTUFHRV9QUk9HUkVTU19QSEFTRV9VTktOT1dOEAASJAogT0NJX0lNQUdFX1BST0dSRVNTX1BIQVNFX1NUQVJURUQQARImCiJPQ0lfSU1BR0VfUFJPR1JFU1NfUEhBU0VfUkVTT0xWSU5HEAISJQohT0NJX0lNQUdFX1BST0dSRVNTX1BIQVNFX1JFU09MVkVEEAMSLAooT0NJX0lNQUdFX1BST0dSRVNTX1BIQVNFX0NPTkZJR19ET1dOTE9BRBAEEisKJ09DSV9JTUFHRV9QUk9HUkVTU19QSEFTRV9MQVlFUl9ET1dOTE9BRBAFEiUKIU9DSV9JTUFHRV9QUk9HUkVTU19QSEFTRV9BU1NFTUJMRRAGEiEKHU9DSV9JTUFHRV9QUk9HUkVTU19QSEFTRV9QQUNLEAcSJQohT0NJX0lNQUdFX1BST0dSRVNTX1BIQVNFX0NPTVBMRVRFEAgqsAIKGk9jaUltYWdlUHJvZ3Jlc3NMYXllclBoYXNlEioKJk9DSV9JTUFHRV9QUk9HUkVTU19MQVlFUl9QSEFTRV9VTktOT1dOEAASKgomT0NJX0lNQUdFX1BST0dSRVNTX0xBWUVSX1BIQVNFX1dBSVRJTkcQARIuCipPQ0lfSU1BR0VfUFJPR1JFU1NfTEFZRVJfUEhBU0VfRE9XTkxPQURJTkcQAhItCilPQ0lfSU1BR0VfUFJPR1JFU1NfTEFZRVJfUEhBU0VfRE9XTkxPQURFRBADEi0KKU9DSV9JTUFHRV9QUk9HUkVTU19MQVlFUl9QSEFTRV9FWFRSQUNUSU5HEAQSLAooT0NJX0lNQUdFX1BST0dSRVNTX0xBWUVSX1BIQVNFX0VYVFJBQ1RFRBAFKpsBChlab25lRGlza1N0YXR1c0Rpc2tQdXJwb3NlEikKJVpPTkVfRElTS19TVEFUVVNfRElTS19QVVJQT1NFX1VOS05PV04QABIoCiRaT05FX0RJU0tfU1RBVFVTX0RJU0tfUFVSUE9TRV9BRERPTlMQARIpCiVaT05FX0RJU0tfU1RBVFVTX0RJU0tfUFVSUE9TRV9TQ1JBVENIEAJiBnByb3RvMw", [file_google_protobuf_struct, file_google_protobuf_timestamp]);
 
 /**
+ * A lightweight virtual machine: the unit of isolation.
+ *
  * @generated from message protect.control.v1.Zone
  */
 export type Zone = Message<"protect.control.v1.Zone"> & {
@@ -42,20 +44,28 @@ export const ZoneSchema: GenMessage<Zone> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 0);
 
 /**
+ * What was asked for; never changed by the daemon.
+ *
  * @generated from message protect.control.v1.ZoneSpec
  */
 export type ZoneSpec = Message<"protect.control.v1.ZoneSpec"> & {
   /**
+   * Need not be unique; at most 253 bytes without control characters. May be empty.
+   *
    * @generated from field: string name = 1;
    */
   name: string;
 
   /**
+   * Absent: the host's default kernel.
+   *
    * @generated from field: protect.control.v1.OciImageSpec kernel = 2;
    */
   kernel?: OciImageSpec | undefined;
 
   /**
+   * Absent: the host's default ramdisk.
+   *
    * @generated from field: protect.control.v1.OciImageSpec initrd = 3;
    */
   initrd?: OciImageSpec | undefined;
@@ -76,6 +86,8 @@ export type ZoneSpec = Message<"protect.control.v1.ZoneSpec"> & {
   annotations: AnnotationSpec[];
 
   /**
+   * Names of [pci.devices] in daemon.toml.
+   *
    * @generated from field: repeated protect.control.v1.DeviceReferenceSpec devices = 7;
    */
   devices: DeviceReferenceSpec[];
@@ -96,6 +108,8 @@ export type ZoneSpec = Message<"protect.control.v1.ZoneSpec"> & {
   scratchDisk?: ZoneScratchDiskSpec | undefined;
 
   /**
+   * Further images whose content the zone's init mounts.
+   *
    * @generated from field: repeated protect.control.v1.OciImageSpec addons = 11;
    */
   addons: OciImageSpec[];
@@ -109,25 +123,35 @@ export const ZoneSpecSchema: GenMessage<ZoneSpec> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 1);
 
 /**
+ * Sizes of a zone; 0 means the default.
+ *
  * @generated from message protect.control.v1.ZoneResourcesSpec
  */
 export type ZoneResourcesSpec = Message<"protect.control.v1.ZoneResourcesSpec"> & {
   /**
+   * MiB. The default is memory-limit-mb of daemon.toml.
+   *
    * @generated from field: uint64 max_memory = 1;
    */
   maxMemory: bigint;
 
   /**
+   * MiB below which the balloon never goes.
+   *
    * @generated from field: uint64 min_memory = 6;
    */
   minMemory: bigint;
 
   /**
+   * MiB that the zone starts with; the default is max_memory.
+   *
    * @generated from field: uint64 target_memory = 2;
    */
   targetMemory: bigint;
 
   /**
+   * The default is 4, or fewer when the host has fewer.
+   *
    * @generated from field: uint32 max_cpus = 3;
    */
   maxCpus: number;
@@ -138,6 +162,8 @@ export type ZoneResourcesSpec = Message<"protect.control.v1.ZoneResourcesSpec"> 
   minCpus: number;
 
   /**
+   * CPUs online at the start; the default is max_cpus.
+   *
    * @generated from field: uint32 target_cpus = 4;
    */
   targetCpus: number;
@@ -200,25 +226,35 @@ export const KernelSysctlParameterSchema: GenMessage<KernelSysctlParameter> = /*
   messageDesc(file_protect_control_v1_common, 4);
 
 /**
+ * How the zone's kernel is started.
+ *
  * @generated from message protect.control.v1.KernelOptionsSpec
  */
 export type KernelOptionsSpec = Message<"protect.control.v1.KernelOptionsSpec"> & {
   /**
+   * Without `quiet`.
+   *
    * @generated from field: bool verbose = 1;
    */
   verbose: boolean;
 
   /**
+   * Appended to the kernel command line as it is.
+   *
    * @generated from field: string cmdline_append = 2;
    */
   cmdlineAppend: string;
 
   /**
+   * Further words of the kernel command line.
+   *
    * @generated from field: repeated string cmdline = 3;
    */
   cmdline: string[];
 
   /**
+   * Loaded before the zone is READY.
+   *
    * @generated from field: repeated string modules = 4;
    */
   modules: string[];
@@ -246,11 +282,15 @@ export const KernelOptionsSpecSchema: GenMessage<KernelOptionsSpec> = /*@__PURE_
  */
 export type ZoneNetworkOptionsSpec = Message<"protect.control.v1.ZoneNetworkOptionsSpec"> & {
   /**
+   * UUID of a reservation to use instead of a new one.
+   *
    * @generated from field: string assume_network_reservation = 1;
    */
   assumeNetworkReservation: string;
 
   /**
+   * Keep the reservation when the zone is gone.
+   *
    * @generated from field: bool retain_network_reservation = 2;
    */
   retainNetworkReservation: boolean;
@@ -274,6 +314,8 @@ export const ZoneNetworkOptionsSpecSchema: GenMessage<ZoneNetworkOptionsSpec> = 
   messageDesc(file_protect_control_v1_common, 6);
 
 /**
+ * Resolver settings of the zone; empty lists mean the host's configuration.
+ *
  * @generated from message protect.control.v1.ZoneNetworkOptionsDnsSpec
  */
 export type ZoneNetworkOptionsDnsSpec = Message<"protect.control.v1.ZoneNetworkOptionsDnsSpec"> & {
@@ -318,10 +360,14 @@ export const ZoneVirtualizationOptionsSpecSchema: GenMessage<ZoneVirtualizationO
   messageDesc(file_protect_control_v1_common, 8);
 
 /**
+ * An image in the cache.
+ *
  * @generated from message protect.control.v1.OciImageSpec
  */
 export type OciImageSpec = Message<"protect.control.v1.OciImageSpec"> & {
   /**
+   * Digest of its manifest, such as sha256:….
+   *
    * @generated from field: string digest = 1;
    */
   digest: string;
@@ -340,6 +386,8 @@ export const OciImageSpecSchema: GenMessage<OciImageSpec> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 9);
 
 /**
+ * Manifest and configuration as the registry served them.
+ *
  * @generated from message protect.control.v1.OciImageMetadata
  */
 export type OciImageMetadata = Message<"protect.control.v1.OciImageMetadata"> & {
@@ -362,6 +410,8 @@ export const OciImageMetadataSchema: GenMessage<OciImageMetadata> = /*@__PURE__*
   messageDesc(file_protect_control_v1_common, 10);
 
 /**
+ * An image in the cache with the references it was pulled by.
+ *
  * @generated from message protect.control.v1.OciImageInfo
  */
 export type OciImageInfo = Message<"protect.control.v1.OciImageInfo"> & {
@@ -394,6 +444,8 @@ export const OciImageInfoSchema: GenMessage<OciImageInfo> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 11);
 
 /**
+ * A process; empty fields take the image's values.
+ *
  * @generated from message protect.control.v1.ProcessSpec
  */
 export type ProcessSpec = Message<"protect.control.v1.ProcessSpec"> & {
@@ -403,6 +455,8 @@ export type ProcessSpec = Message<"protect.control.v1.ProcessSpec"> & {
   environment: EnvironmentVariableSpec[];
 
   /**
+   * Replaces the image's command; the image's entry point stays before it.
+   *
    * @generated from field: repeated string command = 2;
    */
   command: string[];
@@ -413,6 +467,8 @@ export type ProcessSpec = Message<"protect.control.v1.ProcessSpec"> & {
   workingDirectory: string;
 
   /**
+   * Give it a terminal; standard error then goes with standard output.
+   *
    * @generated from field: bool tty = 4;
    */
   tty: boolean;
@@ -433,6 +489,8 @@ export type ProcessSpec = Message<"protect.control.v1.ProcessSpec"> & {
   group?: IdOrNameValue | undefined;
 
   /**
+   * Keep its standard input open for an attached client.
+   *
    * @generated from field: bool stdin = 8;
    */
   stdin: boolean;
@@ -461,6 +519,8 @@ export const ProcessSpecSchema: GenMessage<ProcessSpec> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 12);
 
 /**
+ * A host folder shown inside the workload.
+ *
  * @generated from message protect.control.v1.MountSpec
  */
 export type MountSpec = Message<"protect.control.v1.MountSpec"> & {
@@ -544,6 +604,8 @@ export const DeviceReferenceSpecSchema: GenMessage<DeviceReferenceSpec> = /*@__P
   messageDesc(file_protect_control_v1_common, 16);
 
 /**
+ * What is so now.
+ *
  * @generated from message protect.control.v1.ZoneStatus
  */
 export type ZoneStatus = Message<"protect.control.v1.ZoneStatus"> & {
@@ -568,11 +630,15 @@ export type ZoneStatus = Message<"protect.control.v1.ZoneStatus"> & {
   errorStatus?: ZoneErrorStatus | undefined;
 
   /**
+   * UUID of the host.
+   *
    * @generated from field: string host = 5;
    */
   host: string;
 
   /**
+   * The hypervisor's number for the zone: Xen's domain, QEMU's process.
+   *
    * @generated from field: uint32 domid = 6;
    */
   domid: number;
@@ -593,6 +659,8 @@ export type ZoneStatus = Message<"protect.control.v1.ZoneStatus"> & {
   deviceStatus?: ZoneDeviceStatus | undefined;
 
   /**
+   * When the zone's init had carried out its configuration.
+   *
    * @generated from field: google.protobuf.Timestamp ready_at = 10;
    */
   readyAt?: Timestamp | undefined;
@@ -615,6 +683,8 @@ export type ZoneNetworkIp = Message<"protect.control.v1.ZoneNetworkIp"> & {
   version: ZoneNetworkIpVersion;
 
   /**
+   * With prefix length.
+   *
    * @generated from field: string address = 2;
    */
   address: string;
@@ -633,6 +703,8 @@ export const ZoneNetworkIpSchema: GenMessage<ZoneNetworkIp> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 18);
 
 /**
+ * A route; numbers as in Linux' rtnetlink.
+ *
  * @generated from message protect.control.v1.ZoneNetworkRoute
  */
 export type ZoneNetworkRoute = Message<"protect.control.v1.ZoneNetworkRoute"> & {
@@ -695,6 +767,8 @@ export const ZoneNetworkRouteSchema: GenMessage<ZoneNetworkRoute> = /*@__PURE__*
   messageDesc(file_protect_control_v1_common, 19);
 
 /**
+ * A neighbour; numbers as in Linux' rtnetlink.
+ *
  * @generated from message protect.control.v1.ZoneNetworkNeighborEntry
  */
 export type ZoneNetworkNeighborEntry = Message<"protect.control.v1.ZoneNetworkNeighborEntry"> & {
@@ -860,6 +934,8 @@ export const ZoneNetworkStatusSchema: GenMessage<ZoneNetworkStatus> = /*@__PURE_
   messageDesc(file_protect_control_v1_common, 24);
 
 /**
+ * How a zone ended; 0 is an orderly power-off.
+ *
  * @generated from message protect.control.v1.ZoneExitStatus
  */
 export type ZoneExitStatus = Message<"protect.control.v1.ZoneExitStatus"> & {
@@ -877,6 +953,8 @@ export const ZoneExitStatusSchema: GenMessage<ZoneExitStatus> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 25);
 
 /**
+ * Why a zone FAILED, for a person.
+ *
  * @generated from message protect.control.v1.ZoneErrorStatus
  */
 export type ZoneErrorStatus = Message<"protect.control.v1.ZoneErrorStatus"> & {
@@ -911,6 +989,8 @@ export const ZoneResourceStatusSchema: GenMessage<ZoneResourceStatus> = /*@__PUR
   messageDesc(file_protect_control_v1_common, 27);
 
 /**
+ * One measurement, or a group of them.
+ *
  * @generated from message protect.control.v1.MetricNode
  */
 export type MetricNode = Message<"protect.control.v1.MetricNode"> & {
@@ -994,6 +1074,8 @@ export const IdOrNameValueSchema: GenMessage<IdOrNameValue> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 30);
 
 /**
+ * Addresses held for one owner; UUIDs of zones, of the host, or nil for the gateway.
+ *
  * @generated from message protect.control.v1.NetworkReservation
  */
 export type NetworkReservation = Message<"protect.control.v1.NetworkReservation"> & {
@@ -1041,6 +1123,8 @@ export const NetworkReservationSchema: GenMessage<NetworkReservation> = /*@__PUR
   messageDesc(file_protect_control_v1_common, 31);
 
 /**
+ * What was asked for: a container from an image in a zone.
+ *
  * @generated from message protect.control.v1.WorkloadSpec
  */
 export type WorkloadSpec = Message<"protect.control.v1.WorkloadSpec"> & {
@@ -1050,6 +1134,8 @@ export type WorkloadSpec = Message<"protect.control.v1.WorkloadSpec"> & {
   name: string;
 
   /**
+   * The zone's UUID.
+   *
    * @generated from field: string zone_id = 2;
    */
   zoneId: string;
@@ -1080,6 +1166,8 @@ export type WorkloadSpec = Message<"protect.control.v1.WorkloadSpec"> & {
   security?: WorkloadSecuritySpec | undefined;
 
   /**
+   * Paths that live on the zone's scratch disk instead of the overlay.
+   *
    * @generated from field: repeated protect.control.v1.WorkloadScratchMount scratch_mount = 8;
    */
   scratchMount: WorkloadScratchMount[];
@@ -1100,6 +1188,8 @@ export type WorkloadSpec = Message<"protect.control.v1.WorkloadSpec"> & {
   blockDevices: WorkloadBlockDeviceSpec[];
 
   /**
+   * -1000 to 1000.
+   *
    * @generated from field: optional int32 oom_score_adj = 12;
    */
   oomScoreAdj?: number | undefined;
@@ -1118,6 +1208,8 @@ export const WorkloadSpecSchema: GenMessage<WorkloadSpec> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 32);
 
 /**
+ * A file of the workload's cgroup (version 2) and what to write there.
+ *
  * @generated from message protect.control.v1.CgroupLimit
  */
 export type CgroupLimit = Message<"protect.control.v1.CgroupLimit"> & {
@@ -1157,6 +1249,8 @@ export const WorkloadScratchMountSchema: GenMessage<WorkloadScratchMount> = /*@_
   messageDesc(file_protect_control_v1_common, 34);
 
 /**
+ * How far the workload is kept from the zone's kernel; the zone itself is the boundary.
+ *
  * @generated from message protect.control.v1.WorkloadSecuritySpec
  */
 export type WorkloadSecuritySpec = Message<"protect.control.v1.WorkloadSecuritySpec"> & {
@@ -1181,6 +1275,8 @@ export type WorkloadSecuritySpec = Message<"protect.control.v1.WorkloadSecurityS
   dropCapabilities: string[];
 
   /**
+   * All capabilities and devices of the zone.
+   *
    * @generated from field: bool privileged = 5;
    */
   privileged: boolean;
@@ -1214,6 +1310,8 @@ export const WorkloadSecuritySpecSchema: GenMessage<WorkloadSecuritySpec> = /*@_
   messageDesc(file_protect_control_v1_common, 35);
 
 /**
+ * What is so now.
+ *
  * @generated from message protect.control.v1.WorkloadStatus
  */
 export type WorkloadStatus = Message<"protect.control.v1.WorkloadStatus"> & {
@@ -1270,6 +1368,8 @@ export type WorkloadBlockDeviceInfo = Message<"protect.control.v1.WorkloadBlockD
   blockIndex: number;
 
   /**
+   * The hypervisor's number of the device.
+   *
    * @generated from field: uint64 device_id = 2;
    */
   deviceId: bigint;
@@ -1359,6 +1459,8 @@ export const WorkloadMountStatusSchema: GenMessage<WorkloadMountStatus> = /*@__P
   messageDesc(file_protect_control_v1_common, 40);
 
 /**
+ * The exit code, or 128 and the number of the signal.
+ *
  * @generated from message protect.control.v1.WorkloadExitStatus
  */
 export type WorkloadExitStatus = Message<"protect.control.v1.WorkloadExitStatus"> & {
@@ -1376,6 +1478,8 @@ export const WorkloadExitStatusSchema: GenMessage<WorkloadExitStatus> = /*@__PUR
   messageDesc(file_protect_control_v1_common, 41);
 
 /**
+ * Why a workload FAILED, for a person.
+ *
  * @generated from message protect.control.v1.WorkloadErrorStatus
  */
 export type WorkloadErrorStatus = Message<"protect.control.v1.WorkloadErrorStatus"> & {
@@ -1457,6 +1561,8 @@ export const HostCpuTopologyInfoSchema: GenMessage<HostCpuTopologyInfo> = /*@__P
   messageDesc(file_protect_control_v1_common, 44);
 
 /**
+ * How far a pull is; each message replaces the one before.
+ *
  * @generated from message protect.control.v1.OciImageProgress
  */
 export type OciImageProgress = Message<"protect.control.v1.OciImageProgress"> & {
@@ -1511,6 +1617,8 @@ export const OciImageProgressLayerSchema: GenMessage<OciImageProgressLayer> = /*
   messageDesc(file_protect_control_v1_common, 46);
 
 /**
+ * How to draw one line of progress.
+ *
  * @generated from message protect.control.v1.OciImageProgressIndication
  */
 export type OciImageProgressIndication = Message<"protect.control.v1.OciImageProgressIndication"> & {
@@ -1655,6 +1763,8 @@ export type DeviceInfo = Message<"protect.control.v1.DeviceInfo"> & {
   claimed: boolean;
 
   /**
+   * UUID of the zone that has it; empty when free.
+   *
    * @generated from field: string owner_zone = 3;
    */
   ownerZone: string;
@@ -1668,6 +1778,8 @@ export const DeviceInfoSchema: GenMessage<DeviceInfo> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 52);
 
 /**
+ * Where the zone keeps what its workloads write; absent: a tmpfs of half its memory.
+ *
  * @generated from message protect.control.v1.ZoneScratchDiskSpec
  */
 export type ZoneScratchDiskSpec = Message<"protect.control.v1.ZoneScratchDiskSpec"> & {
@@ -1697,10 +1809,14 @@ export const ZoneScratchDiskSpecSchema: GenMessage<ZoneScratchDiskSpec> = /*@__P
   messageDesc(file_protect_control_v1_common, 53);
 
 /**
+ * A file on the host, deleted with the zone.
+ *
  * @generated from message protect.control.v1.ZoneScratchDiskSpecImage
  */
 export type ZoneScratchDiskSpecImage = Message<"protect.control.v1.ZoneScratchDiskSpecImage"> & {
   /**
+   * MiB.
+   *
    * @generated from field: uint64 size = 1;
    */
   size: bigint;
@@ -1714,6 +1830,8 @@ export const ZoneScratchDiskSpecImageSchema: GenMessage<ZoneScratchDiskSpecImage
   messageDesc(file_protect_control_v1_common, 54);
 
 /**
+ * A block device of the host, formatted at each launch.
+ *
  * @generated from message protect.control.v1.ZoneScratchDiskSpecStaticBlock
  */
 export type ZoneScratchDiskSpecStaticBlock = Message<"protect.control.v1.ZoneScratchDiskSpecStaticBlock"> & {
@@ -1849,6 +1967,8 @@ export const OciRegistryUsernamePasswordSchema: GenMessage<OciRegistryUsernamePa
   messageDesc(file_protect_control_v1_common, 59);
 
 /**
+ * Credentials for one pull; never stored and never logged.
+ *
  * @generated from message protect.control.v1.OciRegistryAuthentication
  */
 export type OciRegistryAuthentication = Message<"protect.control.v1.OciRegistryAuthentication"> & {
@@ -2021,31 +2141,43 @@ export const ZoneResourceAdjustmentPolicySchema: GenEnum<ZoneResourceAdjustmentP
   enumDesc(file_protect_control_v1_common, 0);
 
 /**
+ * Who gives the zone its network.
+ *
  * @generated from enum protect.control.v1.ZoneNetworkBackend
  */
 export const ZoneNetworkBackend = {
   /**
+   * protect-network, from the configured subnets.
+   *
    * @generated from enum value: ZONE_NETWORK_BACKEND_DEFAULT = 0;
    */
   DEFAULT: 0,
 
   /**
+   * No interface at all.
+   *
    * @generated from enum value: ZONE_NETWORK_BACKEND_NONE = 1;
    */
   NONE: 1,
 
   /**
+   * A caller of ConfigureZoneNetwork.
+   *
    * @generated from enum value: ZONE_NETWORK_BACKEND_EXTERNAL = 2;
    */
   EXTERNAL: 2,
 
   /**
+   * A device that the zone was given.
+   *
    * @generated from enum value: ZONE_NETWORK_BACKEND_PASSTHROUGH = 3;
    */
   PASSTHROUGH: 3,
 } as const;
 
 /**
+ * Who gives the zone its network.
+ *
  * @generated from enum protect.control.v1.ZoneNetworkBackend
  */
 export type ZoneNetworkBackend = (typeof ZoneNetworkBackend)[keyof typeof ZoneNetworkBackend] | UnknownEnum;
@@ -2149,6 +2281,8 @@ export const ProcessNamespaceSchema: GenEnum<ProcessNamespace> = /*@__PURE__*/
   enumDesc(file_protect_control_v1_common, 3);
 
 /**
+ * A zone's life, in order; EXITED and FAILED zones stay until they are destroyed.
+ *
  * @generated from enum protect.control.v1.ZoneState
  */
 export const ZoneState = {
@@ -2163,11 +2297,15 @@ export const ZoneState = {
   CREATING: 1,
 
   /**
+   * The machine runs.
+   *
    * @generated from enum value: ZONE_STATE_CREATED = 2;
    */
   CREATED: 2,
 
   /**
+   * The zone's init has answered and is configured: workloads can be created.
+   *
    * @generated from enum value: ZONE_STATE_READY = 3;
    */
   READY: 3,
@@ -2194,6 +2332,8 @@ export const ZoneState = {
 } as const;
 
 /**
+ * A zone's life, in order; EXITED and FAILED zones stay until they are destroyed.
+ *
  * @generated from enum protect.control.v1.ZoneState
  */
 export type ZoneState = (typeof ZoneState)[keyof typeof ZoneState] | UnknownEnum;
@@ -2308,6 +2448,8 @@ export const MetricFormatSchema: GenEnum<MetricFormat> = /*@__PURE__*/
   enumDesc(file_protect_control_v1_common, 7);
 
 /**
+ * A workload's life; COMPLETED ones can be started again.
+ *
  * @generated from enum protect.control.v1.WorkloadState
  */
 export const WorkloadState = {
@@ -2353,6 +2495,8 @@ export const WorkloadState = {
 } as const;
 
 /**
+ * A workload's life; COMPLETED ones can be started again.
+ *
  * @generated from enum protect.control.v1.WorkloadState
  */
 export type WorkloadState = (typeof WorkloadState)[keyof typeof WorkloadState] | UnknownEnum;
@@ -2395,6 +2539,8 @@ export const HostCpuTopologyClassSchema: GenEnum<HostCpuTopologyClass> = /*@__PU
   enumDesc(file_protect_control_v1_common, 9);
 
 /**
+ * How an image is kept; TAR and DIRECTORY cannot be launched.
+ *
  * @generated from enum protect.control.v1.OciImageFormat
  */
 export const OciImageFormat = {
@@ -2425,6 +2571,8 @@ export const OciImageFormat = {
 } as const;
 
 /**
+ * How an image is kept; TAR and DIRECTORY cannot be launched.
+ *
  * @generated from enum protect.control.v1.OciImageFormat
  */
 export type OciImageFormat = (typeof OciImageFormat)[keyof typeof OciImageFormat] | UnknownEnum;

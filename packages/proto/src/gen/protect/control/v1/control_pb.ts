@@ -37,6 +37,8 @@ export type GetHostStatusReply = Message<"protect.control.v1.GetHostStatusReply"
   hostUuid: string;
 
   /**
+   * The host's own domain, 0 unless the daemon runs elsewhere.
+   *
    * @generated from field: uint32 host_domid = 2;
    */
   hostDomid: number;
@@ -62,6 +64,8 @@ export type GetHostStatusReply = Message<"protect.control.v1.GetHostStatusReply"
   hostMac: string;
 
   /**
+   * Bytes that the hypervisor could give to new zones.
+   *
    * @generated from field: optional uint64 hyp_free_mem = 7;
    */
   hypFreeMem?: bigint | undefined;
@@ -291,6 +295,8 @@ export const ListZonesReplySchema: GenMessage<ListZonesReply> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_control, 13);
 
 /**
+ * Replaces the set of system calls to report.
+ *
  * @generated from message protect.control.v1.ZoneKernelEventStreamUpdate
  */
 export type ZoneKernelEventStreamUpdate = Message<"protect.control.v1.ZoneKernelEventStreamUpdate"> & {
@@ -321,6 +327,8 @@ export const ZoneKernelEventStreamStopSchema: GenMessage<ZoneKernelEventStreamSt
   messageDesc(file_protect_control_v1_control, 15);
 
 /**
+ * One thread of the zone, as its kernel shows it.
+ *
  * @generated from message protect.control.v1.ZoneKernelThreadInfo
  */
 export type ZoneKernelThreadInfo = Message<"protect.control.v1.ZoneKernelThreadInfo"> & {
@@ -1102,6 +1110,8 @@ export type ExecuteZoneCommandStart = Message<"protect.control.v1.ExecuteZoneCom
   zoneId: string;
 
   /**
+   * Empty: the command runs in the zone itself.
+   *
    * @generated from field: string workload_id = 2;
    */
   workloadId: string;
@@ -1181,6 +1191,8 @@ export const ExecuteZoneCommandOutputSchema: GenMessage<ExecuteZoneCommandOutput
   messageDesc(file_protect_control_v1_control, 35);
 
 /**
+ * The command has ended: its exit code, or 128 and the number of the signal.
+ *
  * @generated from message protect.control.v1.ExecuteZoneCommandExited
  */
 export type ExecuteZoneCommandExited = Message<"protect.control.v1.ExecuteZoneCommandExited"> & {
@@ -1457,6 +1469,8 @@ export type SnoopIdmReply = Message<"protect.control.v1.SnoopIdmReply"> & {
   packets: SnoopIdmPacket[];
 
   /**
+   * Packets left out because this reader was slow.
+   *
    * @generated from field: uint64 skipped = 2;
    */
   skipped: bigint;
@@ -1484,6 +1498,8 @@ export type SnoopIdmPacket = Message<"protect.control.v1.SnoopIdmPacket"> & {
   to: string;
 
   /**
+   * An encoded protect.idm.v1.Packet with secrets taken out.
+   *
    * @generated from field: bytes packet = 3;
    */
   packet: Uint8Array;
@@ -1511,11 +1527,15 @@ export type PullImageRequest = Message<"protect.control.v1.PullImageRequest"> & 
   format: OciImageFormat;
 
   /**
+   * Pack anew even when the cache has it.
+   *
    * @generated from field: bool overwrite_cache = 3;
    */
   overwriteCache: boolean;
 
   /**
+   * Ask the registry even when the tag is known.
+   *
    * @generated from field: bool update = 4;
    */
   update: boolean;
@@ -1981,6 +2001,8 @@ export const HypervisorDebugInfoRequestSchema: GenMessage<HypervisorDebugInfoReq
  */
 export type HypervisorDebugInfoReply = Message<"protect.control.v1.HypervisorDebugInfoReply"> & {
   /**
+   * One JSON object.
+   *
    * @generated from field: string json = 1;
    */
   json: string;
@@ -2067,6 +2089,8 @@ export type StopWorkloadRequest = Message<"protect.control.v1.StopWorkloadReques
   workloadId: string;
 
   /**
+   * Seconds between SIGTERM and SIGKILL; 0 means 10.
+   *
    * @generated from field: uint64 timeout = 2;
    */
   timeout: bigint;
@@ -2328,6 +2352,8 @@ export type DialNetworkSocketStart = Message<"protect.control.v1.DialNetworkSock
   zoneId: string;
 
   /**
+   * An address of the zone; empty: its loopback.
+   *
    * @generated from field: string address = 2;
    */
   address: string;
@@ -2552,10 +2578,17 @@ export const ZoneKernelIPProtocolSchema: GenEnum<ZoneKernelIPProtocol> = /*@__PU
   enumDesc(file_protect_control_v1_control, 1);
 
 /**
+ * Control of one host: its zones, the workloads in them, images and devices.
+ * Errors carry a gRPC code: NOT_FOUND for ids and names that are unknown, INVALID_ARGUMENT for what
+ * can never work, FAILED_PRECONDITION for what cannot work now or with this hypervisor,
+ * RESOURCE_EXHAUSTED for what the host lacks, UNAVAILABLE when a service or the zone does not answer.
+ *
  * @generated from service protect.control.v1.ControlService
  */
 export const ControlService: GenService<{
   /**
+   * Who this host is and what runs it.
+   *
    * @generated from rpc protect.control.v1.ControlService.GetHostStatus
    */
   getHostStatus: {
@@ -2564,6 +2597,8 @@ export const ControlService: GenService<{
     output: typeof GetHostStatusReplySchema;
   },
   /**
+   * Follows the packets between the daemon and all zones, redacted, from now on.
+   *
    * @generated from rpc protect.control.v1.ControlService.SnoopIdm
    */
   snoopIdm: {
@@ -2572,6 +2607,8 @@ export const ControlService: GenService<{
     output: typeof SnoopIdmReplySchema;
   },
   /**
+   * The host's logical CPUs.
+   *
    * @generated from rpc protect.control.v1.ControlService.GetHostCpuTopology
    */
   getHostCpuTopology: {
@@ -2580,6 +2617,8 @@ export const ControlService: GenService<{
     output: typeof GetHostCpuTopologyReplySchema;
   },
   /**
+   * The PCI devices that daemon.toml names.
+   *
    * @generated from rpc protect.control.v1.ControlService.ListDevices
    */
   listDevices: {
@@ -2588,6 +2627,8 @@ export const ControlService: GenService<{
     output: typeof ListDevicesReplySchema;
   },
   /**
+   * Reserves a pair of addresses that a zone may assume later.
+   *
    * @generated from rpc protect.control.v1.ControlService.CreateNetworkReservation
    */
   createNetworkReservation: {
@@ -2596,6 +2637,8 @@ export const ControlService: GenService<{
     output: typeof CreateNetworkReservationReplySchema;
   },
   /**
+   * Gives a reservation back. FAILED_PRECONDITION while a zone holds it.
+   *
    * @generated from rpc protect.control.v1.ControlService.DestroyNetworkReservation
    */
   destroyNetworkReservation: {
@@ -2604,6 +2647,8 @@ export const ControlService: GenService<{
     output: typeof DestroyNetworkReservationReplySchema;
   },
   /**
+   * All reservations, the host's and the gateway's own among them.
+   *
    * @generated from rpc protect.control.v1.ControlService.ListNetworkReservations
    */
   listNetworkReservations: {
@@ -2612,6 +2657,10 @@ export const ControlService: GenService<{
     output: typeof ListNetworkReservationsReplySchema;
   },
   /**
+   * Brings an image into the cache in launchable form. Sends progress while it works; the last
+   * message carries the spec to use in CreateZone and CreateWorkload. Cancelling the last of several
+   * equal calls cancels the work.
+   *
    * @generated from rpc protect.control.v1.ControlService.PullImage
    */
   pullImage: {
@@ -2620,6 +2669,8 @@ export const ControlService: GenService<{
     output: typeof PullImageReplySchema;
   },
   /**
+   * Takes an image archive in chunks instead of pulling it.
+   *
    * @generated from rpc protect.control.v1.ControlService.ImportImage
    */
   importImage: {
@@ -2628,6 +2679,8 @@ export const ControlService: GenService<{
     output: typeof ImportImageReplySchema;
   },
   /**
+   * Removes an image from the cache. FAILED_PRECONDITION while a zone uses it.
+   *
    * @generated from rpc protect.control.v1.ControlService.RemoveImage
    */
   removeImage: {
@@ -2636,6 +2689,8 @@ export const ControlService: GenService<{
     output: typeof RemoveImageReplySchema;
   },
   /**
+   * The images in the cache.
+   *
    * @generated from rpc protect.control.v1.ControlService.ListImages
    */
   listImages: {
@@ -2644,6 +2699,8 @@ export const ControlService: GenService<{
     output: typeof ListImagesReplySchema;
   },
   /**
+   * Stores a zone and begins to launch it; answers before it has booted. Follow it with WatchEvents.
+   *
    * @generated from rpc protect.control.v1.ControlService.CreateZone
    */
   createZone: {
@@ -2652,6 +2709,8 @@ export const ControlService: GenService<{
     output: typeof CreateZoneReplySchema;
   },
   /**
+   * Stops a zone and frees all it holds; answers once that has begun. Its workloads go with it.
+   *
    * @generated from rpc protect.control.v1.ControlService.DestroyZone
    */
   destroyZone: {
@@ -2660,6 +2719,8 @@ export const ControlService: GenService<{
     output: typeof DestroyZoneReplySchema;
   },
   /**
+   * The id of the newest active zone with this name, or of the zone with this id.
+   *
    * @generated from rpc protect.control.v1.ControlService.ResolveZoneId
    */
   resolveZoneId: {
@@ -2668,6 +2729,8 @@ export const ControlService: GenService<{
     output: typeof ResolveZoneIdReplySchema;
   },
   /**
+   * The ids of all zones with this name, newest first; names are not unique.
+   *
    * @generated from rpc protect.control.v1.ControlService.ResolveZoneIds
    */
   resolveZoneIds: {
@@ -2676,6 +2739,8 @@ export const ControlService: GenService<{
     output: typeof ResolveZoneIdsReplySchema;
   },
   /**
+   * One zone. NOT_FOUND rather than an empty reply when it is absent.
+   *
    * @generated from rpc protect.control.v1.ControlService.GetZone
    */
   getZone: {
@@ -2684,6 +2749,8 @@ export const ControlService: GenService<{
     output: typeof GetZoneReplySchema;
   },
   /**
+   * All zones, in one or more messages.
+   *
    * @generated from rpc protect.control.v1.ControlService.ListZones
    */
   listZones: {
@@ -2692,6 +2759,8 @@ export const ControlService: GenService<{
     output: typeof ListZonesReplySchema;
   },
   /**
+   * Changes memory and CPUs of a running zone; what is 0 stays as it is.
+   *
    * @generated from rpc protect.control.v1.ControlService.UpdateZoneResources
    */
   updateZoneResources: {
@@ -2700,6 +2769,8 @@ export const ControlService: GenService<{
     output: typeof UpdateZoneResourcesReplySchema;
   },
   /**
+   * Gives a zone with the EXTERNAL network backend its interfaces, routes and neighbours.
+   *
    * @generated from rpc protect.control.v1.ControlService.ConfigureZoneNetwork
    */
   configureZoneNetwork: {
@@ -2708,6 +2779,9 @@ export const ControlService: GenService<{
     output: typeof ConfigureZoneNetworkReplySchema;
   },
   /**
+   * The zone's console: the first message names the zone and may ask for its history, later ones
+   * carry input.
+   *
    * @generated from rpc protect.control.v1.ControlService.AttachZoneConsole
    */
   attachZoneConsole: {
@@ -2716,6 +2790,9 @@ export const ControlService: GenService<{
     output: typeof ZoneConsoleReplySchema;
   },
   /**
+   * Runs a command in a zone, or in a workload when `start` names one. The first message is `start`;
+   * the last reply is `exited`. Cancelling kills the command.
+   *
    * @generated from rpc protect.control.v1.ControlService.ExecuteZoneCommand
    */
   executeZoneCommand: {
@@ -2724,6 +2801,8 @@ export const ControlService: GenService<{
     output: typeof ExecuteZoneCommandReplySchema;
   },
   /**
+   * A tree of measurements from inside the zone and from the hypervisor.
+   *
    * @generated from rpc protect.control.v1.ControlService.ReadZoneMetrics
    */
   readZoneMetrics: {
@@ -2732,6 +2811,8 @@ export const ControlService: GenService<{
     output: typeof ReadZoneMetricsReplySchema;
   },
   /**
+   * Follows system calls inside the zone.
+   *
    * @generated from rpc protect.control.v1.ControlService.MonitorZoneKernelEvents
    */
   monitorZoneKernelEvents: {
@@ -2740,6 +2821,8 @@ export const ControlService: GenService<{
     output: typeof MonitorZoneKernelEventReplySchema;
   },
   /**
+   * Prepares a container in a READY zone without starting it. FAILED_PRECONDITION in other states.
+   *
    * @generated from rpc protect.control.v1.ControlService.CreateWorkload
    */
   createWorkload: {
@@ -2748,6 +2831,8 @@ export const ControlService: GenService<{
     output: typeof CreateWorkloadReplySchema;
   },
   /**
+   * Starts a workload that is CREATED, or again one that is COMPLETED.
+   *
    * @generated from rpc protect.control.v1.ControlService.StartWorkload
    */
   startWorkload: {
@@ -2756,6 +2841,8 @@ export const ControlService: GenService<{
     output: typeof StartWorkloadReplySchema;
   },
   /**
+   * Asks a workload to end with SIGTERM and kills it when the timeout has passed.
+   *
    * @generated from rpc protect.control.v1.ControlService.StopWorkload
    */
   stopWorkload: {
@@ -2764,6 +2851,8 @@ export const ControlService: GenService<{
     output: typeof StopWorkloadReplySchema;
   },
   /**
+   * Kills a workload if it runs and removes it with its files and its output.
+   *
    * @generated from rpc protect.control.v1.ControlService.DestroyWorkload
    */
   destroyWorkload: {
@@ -2772,6 +2861,8 @@ export const ControlService: GenService<{
     output: typeof DestroyWorkloadReplySchema;
   },
   /**
+   * The workload's output from its beginning and then live, until it ends; input goes the other way.
+   *
    * @generated from rpc protect.control.v1.ControlService.AttachWorkloadConsole
    */
   attachWorkloadConsole: {
@@ -2780,6 +2871,8 @@ export const ControlService: GenService<{
     output: typeof WorkloadConsoleReplySchema;
   },
   /**
+   * The id of the newest active workload with this name, or of the workload with this id.
+   *
    * @generated from rpc protect.control.v1.ControlService.ResolveWorkloadId
    */
   resolveWorkloadId: {
@@ -2788,6 +2881,8 @@ export const ControlService: GenService<{
     output: typeof ResolveWorkloadIdReplySchema;
   },
   /**
+   * The ids of all workloads with this name, newest first.
+   *
    * @generated from rpc protect.control.v1.ControlService.ResolveWorkloadIds
    */
   resolveWorkloadIds: {
@@ -2796,6 +2891,8 @@ export const ControlService: GenService<{
     output: typeof ResolveWorkloadIdsReplySchema;
   },
   /**
+   * All workloads of all zones, in one or more messages.
+   *
    * @generated from rpc protect.control.v1.ControlService.ListWorkloads
    */
   listWorkloads: {
@@ -2804,6 +2901,8 @@ export const ControlService: GenService<{
     output: typeof ListWorkloadsReplySchema;
   },
   /**
+   * One workload. NOT_FOUND rather than an empty reply when it is absent.
+   *
    * @generated from rpc protect.control.v1.ControlService.GetWorkload
    */
   getWorkload: {
@@ -2812,6 +2911,9 @@ export const ControlService: GenService<{
     output: typeof GetWorkloadReplySchema;
   },
   /**
+   * Follows zones and workloads from now on; each event carries the whole object. A reader that is
+   * slow sees only the newest state of each object, but never misses a final one.
+   *
    * @generated from rpc protect.control.v1.ControlService.WatchEvents
    */
   watchEvents: {
@@ -2820,6 +2922,8 @@ export const ControlService: GenService<{
     output: typeof WatchEventsReplySchema;
   },
   /**
+   * The hypervisor's own message ring. FAILED_PRECONDITION where the hypervisor has none.
+   *
    * @generated from rpc protect.control.v1.ControlService.ReadHypervisorConsole
    */
   readHypervisorConsole: {
@@ -2828,6 +2932,8 @@ export const ControlService: GenService<{
     output: typeof ReadHypervisorConsoleReplySchema;
   },
   /**
+   * All the hypervisor tells about domains and devices, as JSON.
+   *
    * @generated from rpc protect.control.v1.ControlService.HypervisorDebugInfo
    */
   hypervisorDebugInfo: {
@@ -2836,6 +2942,8 @@ export const ControlService: GenService<{
     output: typeof HypervisorDebugInfoReplySchema;
   },
   /**
+   * Sets the host's frequency governor and its use of simultaneous multithreading.
+   *
    * @generated from rpc protect.control.v1.ControlService.SetHostPowerManagementPolicy
    */
   setHostPowerManagementPolicy: {
@@ -2844,6 +2952,8 @@ export const ControlService: GenService<{
     output: typeof SetHostPowerManagementPolicyReplySchema;
   },
   /**
+   * Connects to a TCP port inside the zone and carries its bytes.
+   *
    * @generated from rpc protect.control.v1.ControlService.DialNetworkSocket
    */
   dialNetworkSocket: {
