@@ -1,0 +1,53 @@
+import { newZoneId } from '@protect/service/ids';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { parseLinkList } from './kernel-links.ts';
+import { isLinkName, linkAlias, linkName, parseLinkAlias } from './link-name.ts';
+
+const reservation = {
+  zoneId: newZoneId(),
+  generation: 18_446_744_073_709_551_615n,
+  uid: 200_001,
+  ipv4: { address: '10.75.255.254', prefixLength: 16 },
+  ipv6: { address: 'fdd4:1476:6c7e:aaaa:bbbb:cccc:dddd:eeee', prefixLength: 48 },
+  mac: '02:00:00:00:00:01',
+};
+
+test('link: its name fits the kernel and is recognised', () => {
+  const name = linkName(reservation.zoneId);
+  expect(name.length).toBeLessThanOrEqual(15);
+  expect(isLinkName(name)).toBe(true);
+  expect(isLinkName('pzem0')).toBe(false);
+});
+
+test('link: the alias tells all of the reservation within the 255 bytes that the kernel keeps', () => {
+  const alias = linkAlias(reservation);
+  expect(alias.length).toBeLessThanOrEqual(255);
+  expect(parseLinkAlias(alias)).toEqual(reservation);
+});
+
+test('link: an alias of any other form is no reservation', () => {
+  fc.assert(
+    fc.property(fc.string(), (text) => {
+      expect(parseLinkAlias(text)).toBeUndefined();
+      expect(parseLinkAlias(`protect,${text}`)).toBeUndefined();
+    }),
+  );
+});
+
+test('link: the list of taps has ours alone, and believes an alias only under its own name', () => {
+  const own = { ifname: linkName(reservation.zoneId), ifalias: linkAlias(reservation) };
+  const json = JSON.stringify([
+    {},
+    { ifname: 'tap0' },
+    own,
+    { ifname: 'pz0123456789ab', ifalias: own.ifalias },
+    { ifname: 'pz0123456789ac' },
+  ]);
+  expect(parseLinkList(json)).toEqual([
+    { name: own.ifname, reservation },
+    { name: 'pz0123456789ab', reservation: undefined },
+    { name: 'pz0123456789ac', reservation: undefined },
+  ]);
+  expect(parseLinkList('')).toEqual([]);
+});

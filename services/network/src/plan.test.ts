@@ -1,0 +1,78 @@
+import { newZoneId, type ZoneId } from '@protect/service/ids';
+import { expect, test } from 'vitest';
+import { linkName } from './links/link-name.ts';
+import { planPrepare, planRetain } from './plan.ts';
+import type { Reservation } from './reservation.ts';
+
+function reservation(zoneId: ZoneId, last: number, generation = 1n): Reservation {
+  return {
+    zoneId,
+    generation,
+    uid: 200_000 + last,
+    ipv4: { address: `10.75.0.${last}`, prefixLength: 16 },
+    ipv6: { address: `fdd4::${last}`, prefixLength: 48 },
+    mac: `02:00:00:00:00:${String(last).padStart(2, '0')}`,
+  };
+}
+
+const tap = (of: Reservation, told: Reservation | undefined = of) => ({
+  name: linkName(of.zoneId),
+  reservation: told,
+});
+
+test('plan: a zone is made once, repeated as it is, and renewed with its addresses', () => {
+  const held = reservation(newZoneId(), 3, 5n);
+  const { zoneId, uid } = held;
+  expect(planPrepare(undefined, { zoneId, uid, generation: 1n })).toEqual({ kind: 'make' });
+  expect(planPrepare(held, { zoneId, uid, generation: 5n })).toEqual({ kind: 'repeat', held });
+  expect(planPrepare(held, { zoneId, uid: 1, generation: 6n })).toEqual({ kind: 'renew', held });
+});
+
+test('plan: a stale generation and another user are refused', () => {
+  const held = reservation(newZoneId(), 3, 5n);
+  const { zoneId, uid } = held;
+  expect(planPrepare(held, { zoneId, uid, generation: 4n })).toMatchObject({
+    kind: 'refuse',
+    reason: expect.stringMatching(/^generation 4 .* is stale; generation 5 /),
+  });
+  expect(planPrepare(held, { zoneId, uid: 1, generation: 5n })).toMatchObject({ kind: 'refuse' });
+});
+
+test('plan: what is not retained goes, link and reservation alike', () => {
+  const [kept, dropped, linkOnly] = [3, 4, 5].map((last) => reservation(newZoneId(), last));
+  if (kept === undefined || dropped === undefined || linkOnly === undefined) throw new Error('three zones');
+  const actions = planRetain(
+    [kept, dropped],
+    [tap(kept), tap(dropped), tap(linkOnly), { name: 'pz0123456789ab', reservation: undefined }],
+    [{ zoneId: kept.zoneId, generation: 1n }],
+  );
+  expect(actions).toEqual([
+    { kind: 'free-reservation', zoneId: dropped.zoneId },
+    { kind: 'remove-link', name: linkName(dropped.zoneId) },
+    { kind: 'remove-link', name: linkName(linkOnly.zoneId) },
+    { kind: 'remove-link', name: 'pz0123456789ab' },
+  ]);
+});
+
+test('plan: a link of an older generation goes, its addresses stay', () => {
+  const held = reservation(newZoneId(), 3, 1n);
+  expect(planRetain([held], [tap(held)], [{ zoneId: held.zoneId, generation: 2n }])).toEqual([
+    { kind: 'remove-link', name: linkName(held.zoneId) },
+  ]);
+});
+
+test('plan: a half-made link of a retained zone stays for PrepareZone to finish', () => {
+  const held = reservation(newZoneId(), 3);
+  const half = { name: linkName(held.zoneId), reservation: undefined };
+  expect(planRetain([held], [half], [{ zoneId: held.zoneId, generation: 1n }])).toEqual([]);
+});
+
+test('plan: a retained zone that only its tap knows is adopted, unless its address was given away', () => {
+  const lost = reservation(newZoneId(), 3);
+  const retained = [{ zoneId: lost.zoneId, generation: 1n }];
+  expect(planRetain([], [tap(lost)], retained)).toEqual([{ kind: 'adopt', reservation: lost }]);
+  const other = { ...reservation(newZoneId(), 9), ipv4: lost.ipv4 };
+  expect(planRetain([other], [tap(lost)], [...retained, { zoneId: other.zoneId, generation: 1n }])).toEqual([
+    { kind: 'remove-link', name: linkName(lost.zoneId) },
+  ]);
+});

@@ -1,0 +1,83 @@
+import type { ZoneId } from '@protect/service/ids';
+import type { KernelLink } from './links/kernel-links.ts';
+import { linkName } from './links/link-name.ts';
+import type { Reservation, RetainedZone } from './reservation.ts';
+
+/** What PrepareZone has to do. */
+export type PreparePlan =
+  /** Reserve addresses and make the link. */
+  | { readonly kind: 'make' }
+  /** The link is made anew for the next generation; the addresses stay. */
+  | { readonly kind: 'renew'; readonly held: Reservation }
+  /** Answer as before, and see that the link is in shape. */
+  | { readonly kind: 'repeat'; readonly held: Reservation }
+  | { readonly kind: 'refuse'; readonly reason: string };
+
+/** Compares what PrepareZone asks for with what is held. */
+export function planPrepare(
+  held: Reservation | undefined,
+  wish: { readonly zoneId: ZoneId; readonly generation: bigint; readonly uid: number },
+): PreparePlan {
+  if (held === undefined) return { kind: 'make' };
+  if (wish.generation > held.generation) return { kind: 'renew', held };
+  if (wish.generation < held.generation) {
+    return {
+      kind: 'refuse',
+      reason: `generation ${wish.generation} of zone ${wish.zoneId} is stale; generation ${held.generation} has been prepared since`,
+    };
+  }
+  if (wish.uid !== held.uid) {
+    return {
+      kind: 'refuse',
+      reason: `zone ${wish.zoneId} was prepared in generation ${held.generation} for user ${held.uid}; prepare it anew with a higher generation`,
+    };
+  }
+  return { kind: 'repeat', held };
+}
+
+/** One step that brings what is held in line with what the daemon retains. */
+export type RetainAction =
+  /** The reservation goes; its link, if any, has an action of its own. */
+  | { readonly kind: 'free-reservation'; readonly zoneId: ZoneId }
+  | { readonly kind: 'remove-link'; readonly name: string }
+  /** The database does not know the zone, its tap does. */
+  | { readonly kind: 'adopt'; readonly reservation: Reservation };
+
+/**
+ * Reservations and taps of zones that are not retained go, and so do taps of an older generation than the
+ * retained one, whose hypervisor is gone; a zone keeps its addresses over generations. A retained zone that
+ * only its tap knows is adopted, unless one of its addresses has been given away since.
+ */
+export function planRetain(
+  held: readonly Reservation[],
+  links: readonly KernelLink[],
+  retained: readonly RetainedZone[],
+): RetainAction[] {
+  const keep = new Map(retained.map((zone) => [zone.zoneId, zone]));
+  const kept = held.filter((reservation) => keep.has(reservation.zoneId));
+  const known = new Map(kept.map((reservation) => [linkName(reservation.zoneId), reservation]));
+  const taken = new Set(kept.flatMap((reservation) => identities(reservation)));
+  const actions: RetainAction[] = held
+    .filter((reservation) => !keep.has(reservation.zoneId))
+    .map(({ zoneId }) => ({ kind: 'free-reservation', zoneId }));
+
+  for (const { name, reservation: told } of links) {
+    const reservation = known.get(name) ?? told;
+    const wanted = reservation === undefined ? undefined : keep.get(reservation.zoneId);
+    if (reservation === undefined || wanted === undefined || reservation.generation < wanted.generation) {
+      actions.push({ kind: 'remove-link', name });
+    } else if (!known.has(name)) {
+      if (identities(reservation).some((identity) => taken.has(identity))) {
+        actions.push({ kind: 'remove-link', name });
+        continue;
+      }
+      for (const identity of identities(reservation)) taken.add(identity);
+      actions.push({ kind: 'adopt', reservation });
+    }
+  }
+  return actions;
+}
+
+function identities({ ipv4, ipv6, mac }: Reservation): string[] {
+  return [ipv4.address, ipv6.address, mac];
+}

@@ -1,0 +1,33 @@
+import type { ZoneId } from '@protect/service/ids';
+import type { Subnet } from './addressing/subnet.ts';
+
+/** An address and the prefix length of the subnet it was taken from. */
+export interface ReservedAddress {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+/** What a zone's link is made of; it keeps its addresses as long as the zone exists. */
+export interface Reservation {
+  readonly zoneId: ZoneId;
+  readonly generation: bigint;
+  /** User of the hypervisor process, which may open the tap. */
+  readonly uid: number;
+  readonly ipv4: ReservedAddress;
+  readonly ipv6: ReservedAddress;
+  readonly mac: string;
+}
+
+/** The service's part of daemon.toml. */
+export interface Configuration {
+  readonly revision: bigint;
+  readonly ipv4: Subnet;
+  readonly ipv6: Subnet;
+  readonly nameservers: readonly string[];
+}
+
+/** A zone that the daemon wants to keep. */
+export interface RetainedZone {
+  readonly zoneId: ZoneId;
+  readonly generation: bigint;
+}

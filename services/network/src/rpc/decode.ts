@@ -1,0 +1,37 @@
+import { isIP } from 'node:net';
+import { parseZoneId, type ZoneId } from '@protect/service/ids';
+import type { AddressFamily } from '../addressing/ip-address.ts';
+import { parseSubnet, type Subnet } from '../addressing/subnet.ts';
+import { invalid } from '../errors.ts';
+
+/** All of these throw INVALID_ARGUMENT, naming the value and what is allowed. */
+export function decodeZoneId(text: string): ZoneId {
+  const zoneId = parseZoneId(text);
+  if (zoneId === undefined) throw invalid(`zone_id ${JSON.stringify(text)} is not a UUID in lower case`);
+  return zoneId;
+}
+
+export function decodeGeneration(generation: bigint): bigint {
+  if (generation < 1n) throw invalid('generation must be 1 or more');
+  return generation;
+}
+
+/** The hypervisor never runs as root. */
+export function decodeUid(uid: number): number {
+  if (uid < 1 || uid >= 2 ** 32 - 1) throw invalid(`uid ${uid} is not that of an unprivileged user`);
+  return uid;
+}
+
+export function decodeSubnet(family: AddressFamily, cidr: string): Subnet {
+  try {
+    return parseSubnet(family, cidr);
+  } catch (error) {
+    if (error instanceof RangeError) throw invalid(`${family}_subnet: ${error.message}`);
+    throw error;
+  }
+}
+
+export function decodeNameserver(address: string): string {
+  if (isIP(address) === 0) throw invalid(`nameserver ${JSON.stringify(address)} is not an IP address`);
+  return address;
+}

@@ -1,0 +1,27 @@
+import { create } from '@bufbuild/protobuf';
+import type { HandlerContext } from '@connectrpc/connect';
+import {
+  type PrepareZoneRequest,
+  type PrepareZoneResponse,
+  PrepareZoneResponseSchema,
+} from '@protect/proto/network';
+import type { Namespace } from '../namespace.ts';
+import type { Zones } from '../zones.ts';
+import { decodeGeneration, decodeUid, decodeZoneId } from './decode.ts';
+import { encodeLink } from './encode-link.ts';
+
+/** Reserves addresses and makes the zone's link; answers once link and policy are in force. */
+export function prepareZone(zones: Zones, namespace: Namespace) {
+  return async (request: PrepareZoneRequest, context: HandlerContext): Promise<PrepareZoneResponse> => {
+    const reservation = await zones.prepare(
+      {
+        zoneId: decodeZoneId(request.zoneId),
+        generation: decodeGeneration(request.generation),
+        uid: decodeUid(request.uid),
+      },
+      context.signal,
+    );
+    const link = encodeLink(reservation, namespace.path, zones.configuration().nameservers);
+    return create(PrepareZoneResponseSchema, { link });
+  };
+}
