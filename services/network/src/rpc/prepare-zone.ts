@@ -11,7 +11,7 @@ import { decodeGeneration, decodeUid, decodeZoneId } from './decode.ts';
 import { encodeLink } from './encode-link.ts';
 
 /** Reserves addresses and makes the zone's link; answers once link and policy are in force. */
-export function prepareZone(zones: Zones, namespace: Namespace) {
+export function prepareZone(zones: Zones, namespace: Pick<Namespace, 'path'>) {
   return async (request: PrepareZoneRequest, context: HandlerContext): Promise<PrepareZoneResponse> => {
     const reservation = await zones.prepare(
       {

@@ -1,0 +1,102 @@
+import { Code, createClient, createRouterTransport } from '@connectrpc/connect';
+import { NetworkService } from '@protect/proto/network';
+import { newZoneId } from '@protect/service/ids';
+import { expect, test } from 'vitest';
+import { parseSubnet } from '../addressing/subnet.ts';
+import { linkName } from '../links/link-name.ts';
+import type { Zones } from '../zones.ts';
+import { networkRoutes } from './routes.ts';
+
+const zoneId = newZoneId();
+const configuration = {
+  revision: 2n,
+  ipv4: parseSubnet('ipv4', '10.75.0.0/16'),
+  ipv6: parseSubnet('ipv6', 'fdd4:1476:6c7e::/48'),
+  nameservers: ['1.1.1.1', '2606:4700:4700::1111'],
+};
+const wire = {
+  revision: 2n,
+  ipv4Subnet: '10.75.0.0/16',
+  ipv6Subnet: 'fdd4:1476:6c7e::/48',
+  nameservers: configuration.nameservers,
+};
+
+/** The service in front of a domain that only writes down what it is asked for. */
+function connect() {
+  const calls: unknown[] = [];
+  const zones: Zones = {
+    configured: () => true,
+    configuration: () => configuration,
+    async resume() {},
+    async configure(next, retained) {
+      calls.push({ next, retained });
+    },
+    async prepare(request) {
+      calls.push(request);
+      return {
+        ...request,
+        ipv4: { address: '10.75.3.9', prefixLength: 16 },
+        ipv6: { address: 'fdd4:1476:6c7e::9', prefixLength: 48 },
+        mac: '02:00:00:00:00:09',
+      };
+    },
+    async release(id) {
+      calls.push(id);
+    },
+  };
+  const routes = networkRoutes(zones, { path: '/run/netns/zones' });
+  return { calls, client: createClient(NetworkService, createRouterTransport(routes)) };
+}
+
+test('rpc: a link comes with both of its sides, ready for the zone to use', async () => {
+  const { client } = connect();
+  const { link } = await client.prepareZone({ zoneId, generation: 1n, uid: 200_001 });
+  expect(link).toMatchObject({
+    hostInterface: linkName(zoneId),
+    netnsPath: '/run/netns/zones',
+    zoneMac: '02:00:00:00:00:09',
+    gatewayMac: 'ee:ee:ee:ee:ee:ee',
+    ipv4: '10.75.3.9/32',
+    ipv6: 'fdd4:1476:6c7e::9/128',
+    gatewayIpv4: '10.75.0.1',
+    gatewayIpv6: 'fdd4:1476:6c7e::1',
+    mtu: 1500,
+    nameservers: configuration.nameservers,
+  });
+});
+
+test('rpc: the host has the second address of each subnet', async () => {
+  const { client } = connect();
+  expect(await client.getHostAddresses({})).toMatchObject({
+    hostIpv4: '10.75.0.2/16',
+    hostIpv6: 'fdd4:1476:6c7e::2/48',
+    hostMac: 'ee:ee:ee:ee:ee:ee',
+  });
+});
+
+test('rpc: requests reach the domain in its own terms', async () => {
+  const { calls, client } = connect();
+  await client.configure({ ...wire, zones: [{ zoneId, generation: 3n }] });
+  await client.releaseZone({ zoneId });
+  expect(calls).toEqual([{ next: configuration, retained: [{ zoneId, generation: 3n }] }, zoneId]);
+});
+
+test('rpc: a malformed request is INVALID_ARGUMENT, says which field, and reaches nobody', async () => {
+  const { calls, client } = connect();
+  const refusals: [string, () => Promise<unknown>][] = [
+    ['zone_id', () => client.prepareZone({ zoneId: 'pz', generation: 1n, uid: 1 })],
+    ['generation', () => client.prepareZone({ zoneId, generation: 0n, uid: 1 })],
+    ['uid', () => client.prepareZone({ zoneId, generation: 1n, uid: 0 })],
+    ['zone_id', () => client.releaseZone({ zoneId: '' })],
+    ['ipv4_subnet', () => client.configure({ ...wire, ipv4Subnet: '' })],
+    ['ipv6_subnet', () => client.configure({ ...wire, ipv6Subnet: 'fdd4::1/48' })],
+    ['nameserver', () => client.configure({ ...wire, nameservers: ['dns.example'] })],
+  ];
+  for (const [field, attempt] of refusals) {
+    await expect(attempt(), field).rejects.toMatchObject({
+      code: Code.InvalidArgument,
+      rawMessage: expect.stringContaining(field),
+    });
+  }
+  expect(calls).toEqual([]);
+});

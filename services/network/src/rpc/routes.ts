@@ -1,0 +1,20 @@
+import type { ConnectRouter } from '@connectrpc/connect';
+import { NetworkService } from '@protect/proto/network';
+import type { Namespace } from '../namespace.ts';
+import type { Zones } from '../zones.ts';
+import { configure } from './configure.ts';
+import { getHostAddresses } from './get-host-addresses.ts';
+import { prepareZone } from './prepare-zone.ts';
+import { releaseZone } from './release-zone.ts';
+
+/** All that protect-network answers. */
+export function networkRoutes(zones: Zones, namespace: Pick<Namespace, 'path'>) {
+  return (router: ConnectRouter): void => {
+    router.service(NetworkService, {
+      configure: configure(zones),
+      prepareZone: prepareZone(zones, namespace),
+      releaseZone: releaseZone(zones),
+      getHostAddresses: getHostAddresses(zones),
+    });
+  };
+}
