@@ -1,0 +1,31 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+
+interface Named {
+  readonly id: string;
+  readonly spec: { readonly name: string };
+  readonly createdAtMs: number;
+}
+
+/** All that have this name or id, newest first. */
+export function findByName<T extends Named>(all: readonly T[], name: string): T[] {
+  const wanted = name.toLowerCase();
+  return all
+    .filter((record) => (record.spec.name === name && name !== '') || record.id === wanted)
+    .sort((a, b) => b.createdAtMs - a.createdAtMs);
+}
+
+/**
+ * The one that a name means: the newest that is active, else the newest there is. NOT_FOUND when there
+ * is none.
+ */
+export function resolveName<T extends Named>(
+  kind: 'zone' | 'workload',
+  all: readonly T[],
+  name: string,
+  isActive: (record: T) => boolean,
+): T {
+  const found = findByName(all, name);
+  const chosen = found.find(isActive) ?? found[0];
+  if (chosen !== undefined) return chosen;
+  throw new ConnectError(`there is no ${kind} named ${JSON.stringify(name)}`, Code.NotFound);
+}

@@ -1,0 +1,68 @@
+import { attachWorkloadConsole } from './attach-workload-console.ts';
+import { attachZoneConsole } from './attach-zone-console.ts';
+import { createWorkload } from './create-workload.ts';
+import { createZone } from './create-zone.ts';
+import type { ControlDeps, ControlMethods } from './deps.ts';
+import { destroyWorkload } from './destroy-workload.ts';
+import { destroyZone } from './destroy-zone.ts';
+import { executeZoneCommand } from './execute-zone-command.ts';
+import { getHostStatus } from './get-host-status.ts';
+import { getWorkload } from './get-workload.ts';
+import { getZone } from './get-zone.ts';
+import { listDevices } from './list-devices.ts';
+import { listImages } from './list-images.ts';
+import { listWorkloads } from './list-workloads.ts';
+import { listZones } from './list-zones.ts';
+import { pullImage } from './pull-image.ts';
+import { resolveWorkloadId } from './resolve-workload-id.ts';
+import { resolveWorkloadIds } from './resolve-workload-ids.ts';
+import { resolveZoneId } from './resolve-zone-id.ts';
+import { resolveZoneIds } from './resolve-zone-ids.ts';
+import { snoopIdm } from './snoop-idm.ts';
+import { startWorkload } from './start-workload.ts';
+import { stopWorkload } from './stop-workload.ts';
+import { unimplemented } from './unimplemented.ts';
+import { watchEvents } from './watch-events.ts';
+
+/** The control API, one file for each method. */
+export function controlService(deps: ControlDeps): ControlMethods {
+  return {
+    getHostStatus: getHostStatus(deps),
+    createZone: createZone(deps),
+    destroyZone: destroyZone(deps),
+    resolveZoneId: resolveZoneId(deps),
+    resolveZoneIds: resolveZoneIds(deps),
+    getZone: getZone(deps),
+    listZones: listZones(deps),
+    attachZoneConsole: attachZoneConsole(deps),
+    executeZoneCommand: executeZoneCommand(deps),
+    createWorkload: createWorkload(deps),
+    startWorkload: startWorkload(deps),
+    stopWorkload: stopWorkload(deps),
+    destroyWorkload: destroyWorkload(deps),
+    attachWorkloadConsole: attachWorkloadConsole(deps),
+    resolveWorkloadId: resolveWorkloadId(deps),
+    resolveWorkloadIds: resolveWorkloadIds(deps),
+    listWorkloads: listWorkloads(deps),
+    getWorkload: getWorkload(deps),
+    pullImage: pullImage(deps),
+    listImages: listImages(deps),
+    listDevices: listDevices(deps),
+    watchEvents: watchEvents(deps),
+    snoopIdm: snoopIdm(deps),
+    getHostCpuTopology: unimplemented('GetHostCpuTopology'),
+    createNetworkReservation: unimplemented('CreateNetworkReservation'),
+    destroyNetworkReservation: unimplemented('DestroyNetworkReservation'),
+    listNetworkReservations: unimplemented('ListNetworkReservations'),
+    importImage: unimplemented('ImportImage'),
+    removeImage: unimplemented('RemoveImage'),
+    updateZoneResources: unimplemented('UpdateZoneResources'),
+    configureZoneNetwork: unimplemented('ConfigureZoneNetwork'),
+    readZoneMetrics: unimplemented('ReadZoneMetrics'),
+    monitorZoneKernelEvents: unimplemented('MonitorZoneKernelEvents'),
+    readHypervisorConsole: unimplemented('ReadHypervisorConsole'),
+    hypervisorDebugInfo: unimplemented('HypervisorDebugInfo'),
+    setHostPowerManagementPolicy: unimplemented('SetHostPowerManagementPolicy'),
+    dialNetworkSocket: unimplemented('DialNetworkSocket'),
+  };
+}

@@ -1,0 +1,185 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError } from '@connectrpc/connect';
+import {
+  type IdOrNameValue,
+  ProcessNamespace as WireProcessNamespace,
+  type ProcessSpec as WireProcessSpec,
+  type WorkloadSpec as WireWorkloadSpec,
+  type WorkloadSchema,
+  type WorkloadSecuritySpec,
+  WorkloadState,
+} from '@protect/proto/control-common';
+import type {
+  ProcessNamespace,
+  ProcessSpec,
+  SecuritySpec,
+  WorkloadRecord,
+  WorkloadSpec,
+} from '../state/workload-record.ts';
+import { decodeZoneId } from './decode-id.ts';
+import { toDomainImage, toWireImage } from './image-wire.ts';
+import { refuseFields } from './refuse-fields.ts';
+
+const states: Record<WorkloadRecord['status']['state'], WorkloadState> = {
+  creating: WorkloadState.CREATING,
+  created: WorkloadState.CREATED,
+  running: WorkloadState.RUNNING,
+  completed: WorkloadState.COMPLETED,
+  failed: WorkloadState.FAILED,
+  destroying: WorkloadState.DESTROYING,
+  destroyed: WorkloadState.DESTROYED,
+};
+
+const namespaces: Record<ProcessNamespace, WireProcessNamespace> = {
+  mount: WireProcessNamespace.MOUNT,
+  uts: WireProcessNamespace.UTS,
+  ipc: WireProcessNamespace.IPC,
+  user: WireProcessNamespace.USER,
+  pid: WireProcessNamespace.PID,
+  net: WireProcessNamespace.NET,
+  cgroup: WireProcessNamespace.CGROUP,
+  time: WireProcessNamespace.TIME,
+};
+
+/** What the caller asks for. UNIMPLEMENTED names what is not done yet. */
+export function toDomainWorkloadSpec(wire: WireWorkloadSpec): WorkloadSpec {
+  refuseFields('a workload', {
+    mounts: wire.mounts.length > 0,
+    block_devices: wire.blockDevices.length > 0,
+    pci_devices: wire.pciDevices.length > 0,
+  });
+  if (wire.image === undefined) {
+    throw new ConnectError('a workload needs an image; pull one and give its digest', Code.InvalidArgument);
+  }
+  return {
+    name: wire.name,
+    zoneId: decodeZoneId(wire.zoneId),
+    image: toDomainImage(wire.image),
+    process: toDomainProcess(wire.process),
+    annotations: wire.annotations.map(({ key, value }) => ({ key, value })),
+    security: toDomainSecurity(wire.security),
+    scratchMounts: wire.scratchMount.map(({ path }) => path),
+    cgroupLimits: wire.cgroupLimits.map(({ limitName, value }) => ({ name: limitName, value })),
+    hostname: wire.hostname,
+    ...(wire.oomScoreAdj === undefined ? {} : { oomScoreAdj: wire.oomScoreAdj }),
+  };
+}
+
+/** A process as the caller describes it; undefined takes everything from the image. */
+export function toDomainProcess(wire: WireProcessSpec | undefined): ProcessSpec {
+  const user = toAccount(wire?.user);
+  const group = toAccount(wire?.group);
+  const size = wire?.terminalSize;
+  return {
+    environment: (wire?.environment ?? []).map(({ key, value }) => ({ key, value })),
+    command: wire?.command ?? [],
+    workingDirectory: wire?.workingDirectory ?? '',
+    tty: wire?.tty ?? false,
+    ...(size === undefined ? {} : { terminalSize: { rows: size.rows, columns: size.columns } }),
+    ...(user === undefined ? {} : { user }),
+    ...(group === undefined ? {} : { group }),
+    stdin: wire?.stdin ?? false,
+    additionalGids: (wire?.additionalGids ?? []).map(toGid),
+  };
+}
+
+/** A workload as callers see it. */
+export function toWireWorkload(record: WorkloadRecord): MessageInitShape<typeof WorkloadSchema> {
+  const { spec, status } = record;
+  return {
+    id: record.id,
+    spec: {
+      name: spec.name,
+      zoneId: spec.zoneId,
+      image: toWireImage(spec.image),
+      process: toWireProcess(spec.process),
+      annotations: spec.annotations,
+      security: {
+        ...spec.security,
+        disableNamespaces: spec.security.disableNamespaces.map((name) => namespaces[name]),
+      },
+      scratchMount: spec.scratchMounts.map((path) => ({ path })),
+      cgroupLimits: spec.cgroupLimits.map(({ name, value }) => ({ limitName: name, value })),
+      hostname: spec.hostname,
+      ...(spec.oomScoreAdj === undefined ? {} : { oomScoreAdj: spec.oomScoreAdj }),
+    },
+    status: {
+      state: states[status.state],
+      createdAt: timestampFromMs(record.createdAtMs),
+      ...(status.state === 'completed' ? { exitStatus: { code: status.exitCode } } : {}),
+      ...(status.state === 'failed' ? { errorStatus: { message: status.message } } : {}),
+    },
+  };
+}
+
+function toWireProcess(process: ProcessSpec) {
+  return {
+    environment: process.environment,
+    command: process.command,
+    workingDirectory: process.workingDirectory,
+    tty: process.tty,
+    ...(process.terminalSize === undefined ? {} : { terminalSize: process.terminalSize }),
+    ...(process.user === undefined ? {} : { user: toWireAccount(process.user) }),
+    ...(process.group === undefined ? {} : { group: toWireAccount(process.group) }),
+    stdin: process.stdin,
+    stdout: true,
+    stderr: true,
+    additionalGids: process.additionalGids.map(BigInt),
+  };
+}
+
+function toDomainSecurity(wire: WorkloadSecuritySpec | undefined): SecuritySpec {
+  return {
+    strictUserNamespace: wire?.strictUserNamespace ?? false,
+    raiseCapabilities: wire?.raiseCapabilities ?? [],
+    raiseAmbientCapabilities: wire?.raiseAmbientCapabilities ?? [],
+    dropCapabilities: wire?.dropCapabilities ?? [],
+    privileged: wire?.privileged ?? false,
+    disableAllNamespaces: wire?.disableAllNamespaces ?? false,
+    disableNamespaces: (wire?.disableNamespaces ?? []).map(toNamespace),
+    readOnlyRootfs: wire?.readOnlyRootfs ?? false,
+    noNewPrivs: wire?.noNewPrivs ?? false,
+  };
+}
+
+function toNamespace(wire: WireProcessNamespace): ProcessNamespace {
+  switch (wire) {
+    case WireProcessNamespace.MOUNT:
+      return 'mount';
+    case WireProcessNamespace.UTS:
+      return 'uts';
+    case WireProcessNamespace.IPC:
+      return 'ipc';
+    case WireProcessNamespace.USER:
+      return 'user';
+    case WireProcessNamespace.PID:
+      return 'pid';
+    case WireProcessNamespace.NET:
+      return 'net';
+    case WireProcessNamespace.CGROUP:
+      return 'cgroup';
+    case WireProcessNamespace.TIME:
+      return 'time';
+    default:
+      throw new ConnectError(`${wire} is no namespace`, Code.InvalidArgument);
+  }
+}
+
+function toAccount(wire: IdOrNameValue | undefined): { id: number } | { name: string } | undefined {
+  const value = wire?.idOrName;
+  if (value?.case === 'id') return { id: value.value };
+  if (value?.case === 'name') return { name: value.value };
+  return undefined;
+}
+
+function toWireAccount(account: { id: number } | { name: string }) {
+  return 'id' in account
+    ? { idOrName: { case: 'id' as const, value: account.id } }
+    : { idOrName: { case: 'name' as const, value: account.name } };
+}
+
+function toGid(gid: bigint): number {
+  if (gid >= 0n && gid <= 0xffff_fffen) return Number(gid);
+  throw new ConnectError(`${gid} is no group id`, Code.InvalidArgument);
+}

@@ -1,0 +1,211 @@
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
+import { Code, ConnectError } from '@connectrpc/connect';
+import {
+  type ZoneSpec as WireZoneSpec,
+  ZoneDiskStatusDiskPurpose,
+  ZoneNetworkBackend,
+  ZoneNetworkIpVersion,
+  ZoneResourceAdjustmentPolicy,
+  type ZoneSchema,
+  type ZoneScratchDiskSpec,
+  ZoneState,
+  ZoneVirtualizationBackend,
+} from '@protect/proto/control-common';
+import type { ZoneDisk, ZoneLink, ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
+import { toDomainImage, toWireImage } from './image-wire.ts';
+import { refuseFields } from './refuse-fields.ts';
+
+const policies = [
+  ['unknown', ZoneResourceAdjustmentPolicy.UNKNOWN],
+  ['static', ZoneResourceAdjustmentPolicy.STATIC],
+  ['dynamic', ZoneResourceAdjustmentPolicy.DYNAMIC],
+] as const;
+
+const virtualizations = [
+  ['unknown', ZoneVirtualizationBackend.UNKNOWN],
+  ['pv', ZoneVirtualizationBackend.PV],
+  ['pvh', ZoneVirtualizationBackend.PVH],
+  ['automatic', ZoneVirtualizationBackend.AUTOMATIC],
+] as const;
+
+const states: Record<ZoneRecord['status']['state'], ZoneState> = {
+  creating: ZoneState.CREATING,
+  created: ZoneState.CREATED,
+  ready: ZoneState.READY,
+  exited: ZoneState.EXITED,
+  failed: ZoneState.FAILED,
+  destroying: ZoneState.DESTROYING,
+  destroyed: ZoneState.DESTROYED,
+};
+
+/** What the caller asks for; 0 and empty where it leaves the choice. UNIMPLEMENTED names what is not done yet. */
+export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
+  const options = wire.kernelOptions;
+  const resources = wire.initialResources;
+  const network = wire.networkOptions;
+  refuseFields('a zone', {
+    devices: wire.devices.length > 0,
+    addons: wire.addons.length > 0,
+    'network_options.assume_network_reservation': (network?.assumeNetworkReservation ?? '') !== '',
+    'network_options.retain_network_reservation': network?.retainNetworkReservation ?? false,
+  });
+  const dns = network?.dnsConfig;
+  return {
+    name: wire.name,
+    ...(wire.kernel === undefined ? {} : { kernel: toDomainImage(wire.kernel) }),
+    ...(wire.initrd === undefined ? {} : { initrd: toDomainImage(wire.initrd) }),
+    kernelOptions: {
+      verbose: options?.verbose ?? false,
+      cmdline: options?.cmdline ?? [],
+      cmdlineAppend: options?.cmdlineAppend ?? '',
+      modules: options?.modules ?? [],
+      moduleParameters: (options?.moduleParameters ?? []).map(({ module, parameter }) => ({
+        module,
+        parameter,
+      })),
+      sysctls: (options?.sysctlParameters ?? []).map(({ key, value }) => ({ key, value })),
+    },
+    resources: {
+      maxMemoryMib: toMib('max_memory', resources?.maxMemory),
+      minMemoryMib: toMib('min_memory', resources?.minMemory),
+      targetMemoryMib: toMib('target_memory', resources?.targetMemory),
+      maxCpus: resources?.maxCpus ?? 0,
+      minCpus: resources?.minCpus ?? 0,
+      targetCpus: resources?.targetCpus ?? 0,
+      policy: domainOf(policies, resources?.adjustmentPolicy ?? 0, 'adjustment_policy'),
+    },
+    annotations: wire.annotations.map(({ key, value }) => ({ key, value })),
+    network: {
+      backend: toNetworkBackend(network?.backend ?? ZoneNetworkBackend.DEFAULT),
+      ...(dns === undefined || dns.nameservers.length + dns.searches.length + dns.options.length === 0
+        ? {}
+        : { dns: { nameservers: dns.nameservers, searches: dns.searches, options: dns.options } }),
+    },
+    virtualization: domainOf(virtualizations, wire.virtualizationOptions?.backend ?? 0, 'backend'),
+    scratch: toScratch(wire.scratchDisk),
+  };
+}
+
+/** A zone as callers see it. */
+export function toWireZone(record: ZoneRecord, hostUuid: string): MessageInitShape<typeof ZoneSchema> {
+  const { spec, status, placement } = record;
+  const resources = toWireResources(spec);
+  return {
+    id: record.id,
+    spec: toWireSpec(spec, resources),
+    status: {
+      state: states[status.state],
+      host: hostUuid,
+      domid: placement?.domid ?? 0,
+      createdAt: timestampFromMs(record.createdAtMs),
+      ...(record.readyAtMs === undefined ? {} : { readyAt: timestampFromMs(record.readyAtMs) }),
+      ...(status.state === 'exited' ? { exitStatus: { code: status.exitCode } } : {}),
+      ...(status.state === 'failed' ? { errorStatus: { message: status.message } } : {}),
+      ...(placement === undefined
+        ? {}
+        : {
+            resourceStatus: { activeResources: resources },
+            deviceStatus: { disks: placement.disks.map(toWireDisk) },
+            ...(placement.link === undefined ? {} : { networkStatus: toWireNetwork(placement.link) }),
+          }),
+    },
+  };
+}
+
+function toWireSpec(spec: ZoneSpec, resources: ReturnType<typeof toWireResources>) {
+  const { kernelOptions, network } = spec;
+  return {
+    name: spec.name,
+    ...(spec.kernel === undefined ? {} : { kernel: toWireImage(spec.kernel) }),
+    ...(spec.initrd === undefined ? {} : { initrd: toWireImage(spec.initrd) }),
+    kernelOptions: {
+      verbose: kernelOptions.verbose,
+      cmdline: kernelOptions.cmdline,
+      cmdlineAppend: kernelOptions.cmdlineAppend,
+      modules: kernelOptions.modules,
+      moduleParameters: kernelOptions.moduleParameters,
+      sysctlParameters: kernelOptions.sysctls,
+    },
+    initialResources: resources,
+    annotations: spec.annotations,
+    networkOptions: {
+      backend: network.backend === 'none' ? ZoneNetworkBackend.NONE : ZoneNetworkBackend.DEFAULT,
+      ...(network.dns === undefined ? {} : { dnsConfig: network.dns }),
+    },
+    virtualizationOptions: { backend: wireOf(virtualizations, spec.virtualization) },
+    ...(spec.scratch.kind === 'memory' ? {} : { scratchDisk: toWireScratch(spec.scratch) }),
+  };
+}
+
+function toWireResources({ resources }: ZoneSpec) {
+  return {
+    maxMemory: BigInt(resources.maxMemoryMib),
+    minMemory: BigInt(resources.minMemoryMib),
+    targetMemory: BigInt(resources.targetMemoryMib),
+    maxCpus: resources.maxCpus,
+    minCpus: resources.minCpus,
+    targetCpus: resources.targetCpus,
+    adjustmentPolicy: wireOf(policies, resources.policy),
+  };
+}
+
+function toWireDisk(disk: ZoneDisk) {
+  return {
+    hostImageFile: disk.origin,
+    hostBlockDevice: disk.path,
+    filesystemType: disk.purpose === 'addons' ? 'squashfs' : 'ext4',
+    purpose: disk.purpose === 'addons' ? ZoneDiskStatusDiskPurpose.ADDONS : ZoneDiskStatusDiskPurpose.SCRATCH,
+  };
+}
+
+function toWireNetwork(link: ZoneLink) {
+  const ips = [
+    { version: ZoneNetworkIpVersion.V4, address: link.ipv4, gateway: link.gatewayIpv4 },
+    { version: ZoneNetworkIpVersion.V6, address: link.ipv6, gateway: link.gatewayIpv6 },
+  ].filter(({ address }) => address !== '');
+  const { hostInterface, zoneMac, mtu } = link;
+  return { interfaces: [{ hostInterface, zoneInterface: 'eth0', zoneMac, ips, mtu }] };
+}
+
+function toNetworkBackend(backend: ZoneNetworkBackend): 'default' | 'none' {
+  if (backend === ZoneNetworkBackend.DEFAULT) return 'default';
+  if (backend === ZoneNetworkBackend.NONE) return 'none';
+  throw new ConnectError(`network backend ${backend} is not available yet`, Code.Unimplemented);
+}
+
+function toScratch(wire: ZoneScratchDiskSpec | undefined): ZoneSpec['scratch'] {
+  const backend = wire?.backend;
+  if (backend?.case === 'image')
+    return { kind: 'image', sizeMib: toMib('scratch_disk.size', backend.value.size) };
+  if (backend?.case === 'block') return { kind: 'block', device: backend.value.device || backend.value.path };
+  return { kind: 'memory' };
+}
+
+function toWireScratch(scratch: Exclude<ZoneSpec['scratch'], { kind: 'memory' }>) {
+  return scratch.kind === 'image'
+    ? { backend: { case: 'image' as const, value: { size: BigInt(scratch.sizeMib) } } }
+    : { backend: { case: 'block' as const, value: { device: scratch.device } } };
+}
+
+function toMib(field: string, value: bigint | undefined): number {
+  if (value === undefined) return 0;
+  if (value <= 0xffff_ffffn) return Number(value);
+  throw new ConnectError(`${field} is ${value} MiB, which no host has`, Code.InvalidArgument);
+}
+
+function domainOf<D extends string>(
+  pairs: readonly (readonly [D, number])[],
+  wire: number,
+  field: string,
+): D {
+  const pair = pairs.find(([, number]) => number === wire);
+  if (pair !== undefined) return pair[0];
+  throw new ConnectError(`${field} has the unknown value ${wire}`, Code.InvalidArgument);
+}
+
+function wireOf<D extends string, W extends number>(pairs: readonly (readonly [D, W])[], domain: D): W {
+  const pair = pairs.find(([name]) => name === domain);
+  if (pair === undefined) throw new Error(`no number for ${domain}`);
+  return pair[1];
+}

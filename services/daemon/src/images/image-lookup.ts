@@ -1,0 +1,25 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { ImageStore } from '@protect/oci/pull';
+import type { ImageSpec } from '../state/image-spec.ts';
+import type { ImageLookup } from '../workloads/deps.ts';
+
+const digestPattern = /^sha256:[0-9a-f]{64}$/;
+
+/** Images that a zone can mount, by digest. */
+export function createImageLookup(store: Pick<ImageStore, 'get'>): ImageLookup {
+  return {
+    async find({ digest, format }: ImageSpec) {
+      if (!digestPattern.test(digest)) {
+        const text = `${JSON.stringify(digest.slice(0, 80))} is no image digest (sha256:…)`;
+        throw new ConnectError(text, Code.InvalidArgument);
+      }
+      if (format === 'tar' || format === 'directory') {
+        const text = `an image packed as ${format} cannot be run; pull it as squashfs`;
+        throw new ConnectError(text, Code.InvalidArgument);
+      }
+      const image = await store.get(digest, format === 'unknown' ? 'squashfs' : format);
+      if (image !== undefined) return image;
+      throw new ConnectError(`there is no image ${digest} (${format}); pull it first`, Code.NotFound);
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+
+/** Something that tells when it has changed, in any way. */
+export interface Watched {
+  onChange(listener: () => void): () => void;
+}
+
+/**
+ * Settles with what `look` gives as soon as that is not undefined, looking again after each
+ * change. CANCELED when `signal` aborts, with its reason as the cause.
+ */
+export async function waitFor<T>(
+  watched: Watched,
+  look: () => T | undefined,
+  signal: AbortSignal,
+): Promise<T> {
+  const first = look();
+  if (first !== undefined) return first;
+  const found = Promise.withResolvers<T>();
+  const check = () => {
+    try {
+      const value = look();
+      if (value !== undefined) found.resolve(value);
+    } catch (error) {
+      found.reject(error);
+    }
+  };
+  const abort = () =>
+    found.reject(
+      new ConnectError('waiting was canceled', Code.Canceled, undefined, undefined, signal.reason),
+    );
+  const stop = watched.onChange(check);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    if (signal.aborted) abort();
+    return await found.promise;
+  } finally {
+    stop();
+    signal.removeEventListener('abort', abort);
+  }
+}

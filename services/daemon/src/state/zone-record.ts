@@ -1,0 +1,133 @@
+import type { ZoneId } from '@protect/service/ids';
+import { parseZoneId } from '@protect/service/ids';
+import * as z from 'zod';
+import { imageSpec } from './image-spec.ts';
+
+const zoneId = z.string().transform((text, context): ZoneId => {
+  const id = parseZoneId(text);
+  if (id !== undefined) return id;
+  context.addIssue({ code: 'custom', message: `not a zone id: ${text}` });
+  return z.NEVER;
+});
+
+const keyValue = z.object({ key: z.string(), value: z.string() });
+
+/** What the caller asked for, with every default filled in. Memory in MiB. */
+export const zoneSpec = z.object({
+  name: z.string(),
+  kernel: imageSpec.optional(),
+  initrd: imageSpec.optional(),
+  kernelOptions: z.object({
+    verbose: z.boolean(),
+    cmdline: z.array(z.string()),
+    cmdlineAppend: z.string(),
+    modules: z.array(z.string()),
+    moduleParameters: z.array(z.object({ module: z.string(), parameter: z.string() })),
+    sysctls: z.array(keyValue),
+  }),
+  resources: z.object({
+    maxMemoryMib: z.number().int(),
+    minMemoryMib: z.number().int(),
+    targetMemoryMib: z.number().int(),
+    maxCpus: z.number().int(),
+    minCpus: z.number().int(),
+    targetCpus: z.number().int(),
+    policy: z.enum(['unknown', 'static', 'dynamic']),
+  }),
+  annotations: z.array(keyValue),
+  network: z.object({
+    backend: z.enum(['default', 'none']),
+    dns: z
+      .object({
+        nameservers: z.array(z.string()),
+        searches: z.array(z.string()),
+        options: z.array(z.string()),
+      })
+      .optional(),
+  }),
+  virtualization: z.enum(['unknown', 'pv', 'pvh', 'automatic']),
+  scratch: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('memory') }),
+    z.object({ kind: z.literal('image'), sizeMib: z.number().int() }),
+    z.object({ kind: z.literal('block'), device: z.string() }),
+  ]),
+});
+
+export type ZoneSpec = z.infer<typeof zoneSpec>;
+
+/** Where a zone is in its life, with what belongs to that point alone. */
+export const zoneStatus = z.discriminatedUnion('state', [
+  z.object({ state: z.literal('creating') }),
+  z.object({ state: z.literal('created') }),
+  z.object({ state: z.literal('ready') }),
+  z.object({ state: z.literal('exited'), exitCode: z.number().int() }),
+  z.object({ state: z.literal('failed'), message: z.string() }),
+  z.object({ state: z.literal('destroying') }),
+  z.object({ state: z.literal('destroyed') }),
+]);
+
+export type ZoneStatus = z.infer<typeof zoneStatus>;
+export type ZoneState = ZoneStatus['state'];
+
+/** A zone's link as protect-network made it; addresses with prefix length. */
+export const zoneLink = z.object({
+  hostInterface: z.string(),
+  netnsPath: z.string().optional(),
+  zoneMac: z.string(),
+  gatewayMac: z.string(),
+  ipv4: z.string(),
+  ipv6: z.string(),
+  gatewayIpv4: z.string(),
+  gatewayIpv6: z.string(),
+  mtu: z.number().int(),
+  nameservers: z.array(z.string()),
+});
+
+export type ZoneLink = z.infer<typeof zoneLink>;
+
+export const zoneDisk = z.object({
+  purpose: z.enum(['addons', 'scratch']),
+  serial: z.string(),
+  path: z.string(),
+  origin: z.string(),
+  readOnly: z.boolean(),
+});
+
+export type ZoneDisk = z.infer<typeof zoneDisk>;
+
+/** What the machine of a zone was started with. */
+export const zonePlacement = z.object({
+  domid: z.number().int(),
+  link: zoneLink.optional(),
+  disks: z.array(zoneDisk),
+});
+
+export type ZonePlacement = z.infer<typeof zonePlacement>;
+
+/** All that the daemon keeps about one zone. */
+export const zoneRecord = z.object({
+  version: z.literal(1),
+  id: zoneId,
+  spec: zoneSpec,
+  status: zoneStatus,
+  /** What the daemon works towards. */
+  desired: z.enum(['ready', 'gone']),
+  createdAtMs: z.number(),
+  readyAtMs: z.number().optional(),
+  /** Unique among the zones of this host; gives the hypervisor process its user. */
+  slot: z.number().int(),
+  /** Counts the attempts to make this zone, from 1. */
+  generation: z.number().int(),
+  /** True while anything of the zone but its logs may exist on the host. */
+  held: z.boolean(),
+  placement: zonePlacement.optional(),
+});
+
+export type ZoneRecord = z.infer<typeof zoneRecord>;
+
+const firstUid = 200_000;
+
+/** User and group of the hypervisor process of a zone. */
+export function zoneUid(record: ZoneRecord): number {
+  return firstUid + record.slot;
+}

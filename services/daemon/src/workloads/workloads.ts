@@ -1,0 +1,272 @@
+import { rm } from 'node:fs/promises';
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { Event } from '@protect/proto/idm';
+import { newWorkloadId, type WorkloadId, type ZoneId } from '@protect/service/ids';
+import type { IdmConnection } from '../idm/connection.ts';
+import { waitFor } from '../state/wait-for.ts';
+import type { WorkloadRecord, WorkloadSpec } from '../state/workload-record.ts';
+import { isLive } from '../zones/state.ts';
+import { bringUpWorkload } from './bring-up.ts';
+import { clearWorkload } from './clear.ts';
+import type { WorkloadDeps } from './deps.ts';
+import { failWorkload, recordExit, recordRun, takeInventory } from './exits.ts';
+import { createOutputLogs, type OutputLogs } from './output-logs.ts';
+import { createSessions, type Sessions } from './sessions.ts';
+import { hopWorkload } from './state.ts';
+import { stopWorkload } from './stop.ts';
+
+/** Longest time from CreateWorkload to CREATED, the zone's own start included. */
+const bringUpMs = 300_000;
+const startDeadlineMs = 60_000;
+const clearMs = 60_000;
+
+/** Workloads of one host; more are RESOURCE_EXHAUSTED. */
+const maxWorkloads = 4096;
+
+/** The operations on one workload that are under way or wait for their turn. */
+interface Work {
+  tail: Promise<unknown>;
+  readonly aborts: Set<AbortController>;
+}
+
+/** The workloads of this host: what callers ask for, and what their zones tell of them. */
+export class Workloads implements AsyncDisposable {
+  readonly logs: OutputLogs;
+  readonly sessions: Sessions;
+  readonly #deps: WorkloadDeps;
+  readonly #work = new Map<WorkloadId, Work>();
+  readonly #stop = new AbortController();
+
+  constructor(deps: WorkloadDeps) {
+    this.#deps = deps;
+    this.logs = createOutputLogs(deps.paths);
+    this.sessions = createSessions({ logs: this.logs, logger: deps.logger });
+  }
+
+  /** Takes up what an earlier daemon left unfinished. */
+  resume(): void {
+    for (const record of this.#deps.state.workloads.all()) {
+      if (record.desired === 'gone') this.#inBackground('destroy workload', this.#finishDestroy(record.id));
+      else if (record.status.state === 'creating') this.#startBringUp(record);
+    }
+  }
+
+  /** Accepts a workload and goes on to make it; its state tells the outcome. */
+  async create(spec: WorkloadSpec): Promise<WorkloadId> {
+    const { state, images } = this.#deps;
+    const zone = state.zones.get(spec.zoneId);
+    if (zone === undefined) throw new ConnectError(`there is no zone ${spec.zoneId}`, Code.NotFound);
+    if (zone.desired === 'gone' || !isLive(zone.status.state)) {
+      const text = `zone ${spec.zoneId} is ${zone.status.state}; a workload needs one that runs`;
+      throw new ConnectError(text, Code.FailedPrecondition);
+    }
+    if (state.workloads.size >= maxWorkloads) {
+      throw new ConnectError(`this host has ${maxWorkloads} workloads already`, Code.ResourceExhausted);
+    }
+    await images.find(spec.image);
+    const record: WorkloadRecord = {
+      version: 1,
+      id: newWorkloadId(),
+      spec,
+      status: { state: 'creating' },
+      desired: 'present',
+      createdAtMs: Date.now(),
+      run: 0,
+    };
+    await state.workloads.insert(record);
+    this.#startBringUp(record);
+    return record.id;
+  }
+
+  /** Starts a workload, again when it has ended; waits until it is made. */
+  async start(id: WorkloadId, signal: AbortSignal): Promise<void> {
+    const { state, zones } = this.#deps;
+    await waitFor(state, () => (this.get(id).status.state === 'creating' ? undefined : true), signal);
+    await this.#serial(id, async (aborted) => {
+      const all = AbortSignal.any([signal, aborted]);
+      const record = this.get(id);
+      const { status } = record;
+      if (status.state !== 'created' && status.state !== 'completed') {
+        const why = status.state === 'failed' ? `: ${status.message}` : '';
+        const text = `workload ${id} is ${status.state}${why}; it cannot be started`;
+        throw new ConnectError(text, Code.FailedPrecondition);
+      }
+      await this.sessions.drained(id);
+      const zone = await zones.whenReady(record.spec.zoneId, all);
+      const connection = await zone.connection(all);
+      const request = { case: 'startWorkload', value: { workloadId: id } } as const;
+      const { response } = await connection.request(request, { deadlineMs: startDeadlineMs, signal: all });
+      if (response.case !== 'startWorkload') {
+        throw new ConnectError('the zone sent no number for the run', Code.Internal);
+      }
+      const { run } = response.value;
+      await recordRun(this.#deps, id, run);
+      this.sessions.ensure(record, run, connection);
+    });
+  }
+
+  /** Ends a running workload: SIGTERM, and SIGKILL after `timeoutMs`. Settles once it has ended. */
+  async stop(id: WorkloadId, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    await this.#serial(id, (aborted) =>
+      stopWorkload(this.#deps, this.get(id), timeoutMs, AbortSignal.any([signal, aborted])),
+    );
+  }
+
+  /** Accepts the end of a workload and goes on to take it away; idempotent. */
+  async destroy(id: WorkloadId): Promise<void> {
+    this.get(id);
+    await this.#deps.state.workloads.update(id, (current) =>
+      current.desired === 'gone'
+        ? current
+        : { ...current, desired: 'gone', status: hopWorkload(current.status, { state: 'destroying' }) },
+    );
+    this.#abortWork(id);
+    this.#inBackground('destroy workload', this.#finishDestroy(id));
+  }
+
+  /** NOT_FOUND when there is no such workload. */
+  get(id: WorkloadId): WorkloadRecord {
+    const record = this.#deps.state.workloads.get(id);
+    if (record !== undefined) return record;
+    throw new ConnectError(`there is no workload ${id}`, Code.NotFound);
+  }
+
+  /** Takes what a zone tells by itself. */
+  onZoneEvent(zoneId: ZoneId, { event }: Event, connection: IdmConnection): void {
+    const deps = { ...this.#deps, sessions: this.sessions };
+    if (event.case === 'inventory') {
+      this.#inBackground('take inventory', takeInventory(deps, zoneId, event.value, connection));
+    } else if (event.case === 'workloadExited') {
+      this.#inBackground('workload exit', recordExit(deps, zoneId, event.value, connection));
+    } else if (event.case === 'warning') {
+      this.#deps.logger.warn({ zone: zoneId, warning: event.value.message }, 'the zone warns');
+    }
+  }
+
+  /** The machine of a zone has ended: its workloads have, and no output follows. */
+  async zoneEnded(zoneId: ZoneId, message: string): Promise<void> {
+    await this.sessions.endAll(zoneId);
+    for (const record of this.#deps.state.workloadsOf(zoneId)) {
+      this.#abortWork(record.id);
+      if (record.run > 0) {
+        const log = await this.logs.open(record);
+        await log.endRun(record.run);
+      }
+      await failWorkload(this.#deps, record.id, message);
+    }
+  }
+
+  /** The zone is on its way out, and all in it. */
+  async zoneDestroying(zoneId: ZoneId): Promise<void> {
+    for (const { id } of this.#deps.state.workloadsOf(zoneId)) {
+      await this.#deps.state.workloads.update(id, (current) => ({
+        ...current,
+        desired: 'gone',
+        status: hopWorkload(current.status, { state: 'destroying' }),
+      }));
+      this.#abortWork(id);
+    }
+  }
+
+  /** Nothing is left of the zone: forgets its workloads. */
+  async zoneGone(zoneId: ZoneId): Promise<void> {
+    for (const record of this.#deps.state.workloadsOf(zoneId)) await this.#forget(record);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.sessions.endAll();
+    await this.logs[Symbol.asyncDispose]();
+  }
+
+  #startBringUp({ id }: WorkloadRecord): void {
+    const work = this.#serial(id, async (aborted) => {
+      const record = this.#deps.state.workloads.get(id);
+      if (record?.status.state !== 'creating' || record.desired === 'gone') return;
+      const signal = AbortSignal.any([aborted, AbortSignal.timeout(bringUpMs)]);
+      try {
+        await bringUpWorkload(this.#deps, record, signal);
+        await this.#deps.state.workloads.update(id, (current) => {
+          const status = hopWorkload(current.status, { state: 'created' });
+          return status === current.status ? current : { ...current, status };
+        });
+      } catch (error) {
+        // Whoever aborted clears it; a daemon that stops leaves it to the next.
+        if (aborted.aborted) return;
+        const { rawMessage } = ConnectError.from(error);
+        this.#deps.logger.warn({ err: error, workload: id }, 'a workload could not be made');
+        await this.#clear(record);
+        await failWorkload(this.#deps, id, rawMessage);
+      }
+    });
+    this.#inBackground('create workload', work);
+  }
+
+  async #finishDestroy(id: WorkloadId): Promise<void> {
+    await this.#serial(id, async () => {
+      const record = this.#deps.state.workloads.get(id);
+      if (record === undefined) return;
+      await this.sessions.end(id);
+      await this.#clear(record);
+      await this.#forget(record);
+    });
+  }
+
+  async #clear(record: WorkloadRecord): Promise<void> {
+    const zoneGoes = () => this.#deps.state.zones.get(record.spec.zoneId)?.desired === 'gone';
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(clearMs)]);
+    try {
+      if (!zoneGoes()) await clearWorkload(this.#deps, record, signal);
+    } catch (error) {
+      // With its zone goes all that a workload has on the host.
+      if (!zoneGoes()) throw error;
+    }
+  }
+
+  async #forget(record: WorkloadRecord): Promise<void> {
+    const { state, paths } = this.#deps;
+    await this.logs.close(record.id);
+    await rm(paths.workload(record.spec.zoneId, record.id), { recursive: true, force: true });
+    await state.workloads.update(record.id, (current) => {
+      const from = hopWorkload(current.status, { state: 'destroying' });
+      return { ...current, status: hopWorkload(from, { state: 'destroyed' }) };
+    });
+    await state.workloads.remove(record.id);
+  }
+
+  /** One operation at a time on a workload; `aborted` tells the operation that it is in the way. */
+  async #serial<T>(id: WorkloadId, operation: (aborted: AbortSignal) => Promise<T>): Promise<T> {
+    const work = this.#work.get(id) ?? { tail: Promise.resolve(), aborts: new Set() };
+    this.#work.set(id, work);
+    const abort = new AbortController();
+    work.aborts.add(abort);
+    const onStop = () => abort.abort();
+    this.#stop.signal.addEventListener('abort', onStop, { once: true });
+    const result = work.tail.then(() => operation(abort.signal));
+    work.tail = result.then(
+      () => undefined,
+      () => undefined,
+    );
+    try {
+      return await result;
+    } finally {
+      this.#stop.signal.removeEventListener('abort', onStop);
+      work.aborts.delete(abort);
+      if (work.aborts.size === 0) this.#work.delete(id);
+    }
+  }
+
+  #abortWork(id: WorkloadId): void {
+    for (const abort of this.#work.get(id)?.aborts ?? []) abort.abort();
+  }
+
+  #inBackground(name: string, work: Promise<unknown>): void {
+    this.#deps.background(
+      name,
+      work.catch((error: unknown) => {
+        if (this.#stop.signal.aborted) return;
+        this.#deps.logger.error({ err: error }, `${name} failed`);
+      }),
+    );
+  }
+}

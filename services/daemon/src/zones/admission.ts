@@ -1,0 +1,57 @@
+import { readFile } from 'node:fs/promises';
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
+import { isLive } from './state.ts';
+
+/** Memory of the host as /proc/meminfo shows it, MiB. */
+export interface HostMemory {
+  readonly totalMib: number;
+  readonly availableMib: number;
+}
+
+/** Zones of one host; each has a user of its own. */
+export const maxZones = 4096;
+
+export async function readHostMemory(path = '/proc/meminfo'): Promise<HostMemory> {
+  const text = await readFile(path, 'utf8');
+  const field = (name: string): number => {
+    const match = new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(text);
+    if (match?.[1] === undefined) throw new Error(`${path} has no ${name}`);
+    return Math.floor(Number(match[1]) / 1024);
+  };
+  return { totalMib: field('MemTotal'), availableMib: field('MemAvailable') };
+}
+
+/**
+ * RESOURCE_EXHAUSTED when the host has no room for one more zone of this size. A zone that is still
+ * being made has not taken its memory yet, so it counts in full against what is available now.
+ */
+export function admit(spec: ZoneSpec, zones: readonly ZoneRecord[], memory: HostMemory): void {
+  if (zones.length >= maxZones) {
+    throw new ConnectError(`this host has ${maxZones} zones already; destroy some`, Code.ResourceExhausted);
+  }
+  const wanted = spec.resources.targetMemoryMib;
+  const promised = sumTarget(
+    zones.filter(({ status: { state } }) => state === 'creating' || state === 'created'),
+  );
+  const live = zones.filter(({ status }) => isLive(status.state));
+  const free = Math.min(memory.availableMib - promised, memory.totalMib - sumTarget(live));
+  if (wanted <= free) return;
+  const text =
+    `the zone wants ${wanted} MiB of memory, the host has ${Math.max(free, 0)} MiB left ` +
+    `(${memory.totalMib} MiB in all, ${sumTarget(live)} MiB for ${live.length} zones); ` +
+    'destroy a zone or ask for less';
+  throw new ConnectError(text, Code.ResourceExhausted);
+}
+
+function sumTarget(zones: readonly ZoneRecord[]): number {
+  return zones.reduce((sum, zone) => sum + zone.spec.resources.targetMemoryMib, 0);
+}
+
+/** The smallest number that no zone has. */
+export function freeSlot(zones: readonly Pick<ZoneRecord, 'slot'>[]): number {
+  const taken = new Set(zones.map((zone) => zone.slot));
+  let slot = 0;
+  while (taken.has(slot)) slot += 1;
+  return slot;
+}

@@ -1,0 +1,47 @@
+import { rm } from 'node:fs/promises';
+import type { ZoneId } from '@protect/service/ids';
+import type { ZoneDeps } from './deps.ts';
+import type { ZoneSupervisor } from './supervisor.ts';
+import { teardownZone } from './teardown.ts';
+
+const adoptMs = 10_000;
+
+/**
+ * Brings the zones of an earlier daemon under this one: machines that run are taken over, those that
+ * are gone are written down as ended, unfinished work is finished, and machines without a record go.
+ */
+export async function adoptZones(
+  deps: ZoneDeps,
+  supervisor: ZoneSupervisor,
+  signal: AbortSignal,
+): Promise<void> {
+  const { state, hypervisor, logger } = deps;
+  const machines = new Set(await hypervisor.list(signal));
+  await Promise.all(
+    state.zones.all().map(async ({ id }) => {
+      if (machines.has(id)) await takeOver(id);
+      machines.delete(id);
+      supervisor.kick(id);
+    }),
+  );
+  for (const id of machines) {
+    logger.warn({ zone: id }, 'a machine runs that no record knows; it is taken down');
+    deps.background('remove unknown machine', remove(id));
+  }
+
+  async function takeOver(id: ZoneId): Promise<void> {
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(adoptMs)]);
+    try {
+      const domain = await hypervisor.adopt(id, limit);
+      if (domain !== undefined) supervisor.takeOver(id, domain);
+    } catch (error) {
+      // The zone is then written down as lost, and its teardown ends what is left of the machine.
+      logger.error({ err: error, zone: id }, 'the machine of a zone could not be taken over');
+    }
+  }
+
+  async function remove(id: ZoneId): Promise<void> {
+    await teardownZone(deps, { id }, undefined, signal);
+    await rm(deps.paths.zone(id), { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,28 @@
+import { existsSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import type { StatePaths } from '@protect/service/paths';
+
+/** References of the kernel and ramdisk that a zone gets when it asks for none. */
+export interface BootDefaults {
+  readonly kernel: string;
+  readonly initrd: string;
+}
+
+/** The checkout that this source file belongs to. */
+const checkout = resolve(import.meta.dirname, '../../../..');
+
+/**
+ * What the flags say; else what was built in the checkout that this process runs from; else what was
+ * installed in the state folder.
+ */
+export function bootDefaults(
+  paths: Pick<StatePaths, 'root'>,
+  flags: { readonly zoneKernel?: string | undefined; readonly zoneInitrd?: string | undefined },
+): BootDefaults {
+  const reference = (kind: 'kernel' | 'initrd'): string => {
+    const built = join(checkout, 'zone', 'build', kind);
+    const folder = existsSync(join(checkout, 'zone')) ? built : join(paths.root, 'zone', kind);
+    return `oci:${folder}`;
+  };
+  return { kernel: flags.zoneKernel ?? reference('kernel'), initrd: flags.zoneInitrd ?? reference('initrd') };
+}

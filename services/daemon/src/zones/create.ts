@@ -1,0 +1,145 @@
+import { mkdir } from 'node:fs/promises';
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { Disk } from '@protect/proto/storage';
+import type { Domain } from '../hypervisor/hypervisor.ts';
+import { patientCall } from '../peers/patient-call.ts';
+import {
+  type ZoneDisk,
+  type ZoneLink,
+  type ZonePlacement,
+  type ZoneRecord,
+  zoneUid,
+} from '../state/zone-record.ts';
+import type { ZoneDeps } from './deps.ts';
+import { toZoneLink } from './zone-link.ts';
+
+/** Serial of the disk with a kernel's modules. */
+const addonsSerial = 'addons';
+
+export interface LaunchedZone {
+  readonly domain: Domain;
+  readonly placement: ZonePlacement;
+}
+
+/**
+ * Makes everything a zone needs on the host and starts its machine. On failure `undo`, the one way to
+ * clean up, has been carried out, and the error says what failed.
+ */
+export async function launchZone(
+  deps: ZoneDeps,
+  record: ZoneRecord,
+  undo: () => Promise<void>,
+  signal: AbortSignal,
+): Promise<LaunchedZone> {
+  const { id, spec } = record;
+  const uid = zoneUid(record);
+  const generation = BigInt(record.generation);
+  await using steps = new AsyncDisposableStack();
+  steps.defer(undo);
+
+  // 1. The zone's folder.
+  await mkdir(deps.paths.zone(id), { recursive: true, mode: 0o711 });
+
+  // 2. Kernel and ramdisk (unpacked before, as a rule), storage and link, all at the same time.
+  const parts = [
+    deps.bootImages.kernel(spec.kernel, signal),
+    deps.bootImages.initrd(spec.initrd, signal),
+    patientCall(
+      'protect-storage',
+      (call) =>
+        deps.storage.prepareZone(
+          { zoneId: id, generation, uid, scratch: scratchRequest(spec.scratch) },
+          { signal: call },
+        ),
+      signal,
+    ),
+    spec.network.backend === 'none'
+      ? Promise.resolve(undefined)
+      : patientCall(
+          'protect-network',
+          (call) => deps.network.prepareZone({ zoneId: id, generation, uid }, { signal: call }),
+          signal,
+        ),
+  ] as const;
+  // Waits for every one, so that nothing is made after the undoing began.
+  await Promise.allSettled(parts);
+  const [kernel, initrd, prepared, link] = await Promise.all(parts);
+  const disks: ZoneDisk[] = prepared.scratch === undefined ? [] : [toZoneDisk('scratch', prepared.scratch)];
+
+  // 3. The disk with the kernel's modules.
+  const { addonsPath } = kernel;
+  if (addonsPath !== undefined) {
+    const { disk } = await patientCall(
+      'protect-storage',
+      (call) =>
+        deps.storage.provideDisk(
+          {
+            zoneId: id,
+            generation,
+            serial: addonsSerial,
+            readOnly: true,
+            source: { case: 'imagePath', value: addonsPath },
+          },
+          { signal: call },
+        ),
+      signal,
+    );
+    if (disk !== undefined) disks.push(toZoneDisk('addons', disk));
+  }
+
+  // 4. The machine.
+  const zoneLink = toZoneLink(link?.link);
+  if (spec.network.backend !== 'none' && zoneLink === undefined) {
+    throw new ConnectError('protect-network gave no link', Code.Internal);
+  }
+  const domain = await deps.hypervisor.start(
+    {
+      zoneId: id,
+      uid,
+      kernelPath: kernel.kernelPath,
+      initrdPath: initrd.initrdPath,
+      kernelCmdline: kernelCmdline(record),
+      verboseConsole: spec.kernelOptions.verbose,
+      memoryMib: spec.resources.targetMemoryMib,
+      maxMemoryMib: spec.resources.maxMemoryMib,
+      cpus: spec.resources.targetCpus,
+      maxCpus: spec.resources.maxCpus,
+      disks,
+      links: zoneLink === undefined ? [] : [domainLink(zoneLink)],
+    },
+    signal,
+  );
+
+  steps.move();
+  const placement = { domid: domain.domid, disks, ...(zoneLink === undefined ? {} : { link: zoneLink }) };
+  return { domain, placement };
+}
+
+/** A panic ends the machine at once; what init prints goes to the zone's console. */
+function kernelCmdline({ spec: { kernelOptions } }: ZoneRecord): string {
+  const own = ['panic=-1', ...(kernelOptions.verbose ? [] : ['quiet'])];
+  const words = [...own, ...kernelOptions.cmdline, kernelOptions.cmdlineAppend];
+  return words.filter((word) => word !== '').join(' ');
+}
+
+function scratchRequest(scratch: ZoneRecord['spec']['scratch']) {
+  switch (scratch.kind) {
+    case 'memory':
+      return { case: undefined };
+    case 'image':
+      return { case: 'scratchImageBytes', value: BigInt(scratch.sizeMib) * 1024n * 1024n } as const;
+    case 'block':
+      return { case: 'scratchBlockDevice', value: scratch.device } as const;
+    default:
+      return scratch satisfies never;
+  }
+}
+
+function toZoneDisk(purpose: ZoneDisk['purpose'], disk: Disk): ZoneDisk {
+  const { serial, path, origin, readOnly } = disk;
+  return { purpose, serial, path, origin, readOnly };
+}
+
+function domainLink(link: ZoneLink) {
+  return { hostInterface: link.hostInterface, netnsPath: link.netnsPath, mac: link.zoneMac };
+}

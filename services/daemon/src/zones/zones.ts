@@ -1,0 +1,85 @@
+import { availableParallelism } from 'node:os';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { newZoneId, type ZoneId } from '@protect/service/ids';
+import type { ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
+import { admit, freeSlot, type HostMemory, readHostMemory } from './admission.ts';
+import type { ZoneDeps } from './deps.ts';
+import { hopZone } from './state.ts';
+import type { ZoneSupervisor } from './supervisor.ts';
+import { completeZoneSpec } from './validate.ts';
+
+export interface ZonesDeps extends ZoneDeps {
+  readonly supervisor: ZoneSupervisor;
+  readonly hostMemory?: () => Promise<HostMemory>;
+  readonly hostCpus?: number;
+}
+
+/** The zones of this host: what callers ask for. */
+export class Zones {
+  readonly #deps: ZonesDeps;
+  /** Accepted but not stored yet; they count for admission and slots. */
+  readonly #arriving = new Map<ZoneId, ZoneRecord>();
+
+  constructor(deps: ZonesDeps) {
+    this.#deps = deps;
+  }
+
+  /** Accepts a zone and goes on to make it; its state tells the outcome. */
+  async create(asked: ZoneSpec): Promise<ZoneId> {
+    const { state, config, supervisor, bootImages, hostMemory = readHostMemory } = this.#deps;
+    const spec = completeZoneSpec(asked, {
+      cpus: this.#deps.hostCpus ?? availableParallelism(),
+      defaultMemoryMib: config.zone.memoryLimitMib,
+    });
+    await bootImages.check(spec.kernel);
+    await bootImages.check(spec.initrd);
+    this.#checkScratch(spec);
+    const memory = await hostMemory();
+    const known = [...state.zones.all(), ...this.#arriving.values()];
+    admit(spec, known, memory);
+    const record: ZoneRecord = {
+      version: 1,
+      id: newZoneId(),
+      spec,
+      status: { state: 'creating' },
+      desired: 'ready',
+      createdAtMs: Date.now(),
+      slot: freeSlot(known),
+      generation: 1,
+      held: true,
+    };
+    this.#arriving.set(record.id, record);
+    try {
+      await state.zones.insert(record);
+    } finally {
+      this.#arriving.delete(record.id);
+    }
+    supervisor.begin(record.id);
+    return record.id;
+  }
+
+  /** Accepts the end of a zone and goes on to take it down; idempotent while the zone is known. */
+  async destroy(id: ZoneId): Promise<void> {
+    this.get(id);
+    await this.#deps.state.zones.update(id, (current) =>
+      current.desired === 'gone'
+        ? current
+        : { ...current, desired: 'gone', status: hopZone(current.status, { state: 'destroying' }) },
+    );
+    this.#deps.supervisor.kick(id);
+  }
+
+  /** NOT_FOUND when there is no such zone. */
+  get(id: ZoneId): ZoneRecord {
+    const record = this.#deps.state.zones.get(id);
+    if (record !== undefined) return record;
+    throw new ConnectError(`there is no zone ${id}`, Code.NotFound);
+  }
+
+  #checkScratch({ scratch }: ZoneSpec): void {
+    if (scratch.kind !== 'block' || scratch.device in this.#deps.config.block.devices) return;
+    const known = Object.keys(this.#deps.config.block.devices).join(', ') || 'none';
+    const text = `there is no block device ${scratch.device} in daemon.toml; it has: ${known}`;
+    throw new ConnectError(text, Code.NotFound);
+  }
+}
