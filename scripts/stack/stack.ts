@@ -9,6 +9,7 @@ import { endProcess, identifyProcess, isAlive, type ProcessId } from './process-
 import { reachableState, removeDetour } from './reachable-state.ts';
 import { readStackRecord, removeStackRecord, type StackRecord, writeStackRecord } from './stack-record.ts';
 import { clearState } from './state-residue.ts';
+import { removeZoneCgroups } from './zone-cgroups.ts';
 
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -98,6 +99,7 @@ export async function takeDown(stateDir: string): Promise<readonly string[]> {
   // Zones outlive the daemon. Whoever lives in our namespace is ours: its name is our folder's hash.
   for (const process of await netnsProcesses(netnsName(root))) await endProcess(process, 1_000);
   await removeNetns(netnsName(root));
+  removeZoneCgroups(statePaths(root).zones);
   await removeDetour(root);
   await clearState(root);
   removeStackRecord(root);

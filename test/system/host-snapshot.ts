@@ -1,6 +1,8 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseZoneId } from '@protect/service/ids';
 import { runCommand } from '../../scripts/stack/run-command.ts';
+import { cgroupRoots } from '../../scripts/stack/zone-cgroups.ts';
 
 /** What a stack could leave behind on the host, each thing named so that a difference explains itself. */
 export interface HostSnapshot {
@@ -10,7 +12,7 @@ export interface HostSnapshot {
   readonly namespaces: readonly string[];
   readonly mounts: readonly string[];
   readonly loopDevices: readonly string[];
-  /** Control groups with our name. */
+  /** Control groups of zones. */
   readonly cgroups: readonly string[];
   /** Paths below the state folder, and temporary files with our name outside it. */
   readonly files: readonly string[];
@@ -90,15 +92,10 @@ function mountPoints(): string[] {
 }
 
 function cgroupsOfOurs(): string[] {
-  return list('/sys/fs/cgroup').flatMap((controller) =>
-    list(join('/sys/fs/cgroup', controller))
-      .filter((name) => name.includes('protect'))
-      .flatMap((name) => {
-        const folder = join('/sys/fs/cgroup', controller, name);
-        return list(folder)
-          .filter((child) => child.startsWith('zone'))
-          .map((child) => join(folder, child));
-      }),
+  return cgroupRoots.flatMap((root) =>
+    list(root)
+      .filter((name) => parseZoneId(name))
+      .map((name) => join(root, name)),
   );
 }
 
