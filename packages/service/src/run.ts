@@ -1,0 +1,148 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { isAbsolute, resolve } from 'node:path';
+import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
+import { type Bus, connectBus } from '@protect/bus/connection';
+import { announce } from '@protect/bus/presence';
+import { serveOnBus } from '@protect/bus/serve';
+import { type Logger, pino } from 'pino';
+import { type Background, createBackground } from './background.ts';
+import { ConfigurationError, isConfigurationError, toError } from './errors.ts';
+import { watchEventLoopDelay } from './event-loop-delay.ts';
+import { type Check, healthRoutes } from './health.ts';
+import { notifyReady, notifyStopping } from './notify.ts';
+import { defaultStateDir, type ServiceName, type StatePaths, statePaths } from './paths.ts';
+import { version } from './version.ts';
+
+/** sysexits' EX_CONFIG: units do not restart a service that ends with it. */
+export const configurationExitCode = 78;
+
+/** From SIGTERM to the end, whatever hangs. */
+const shutdownLimitMs = 10_000;
+
+/** What a service gets to work with. */
+export interface ServiceContext {
+  readonly paths: StatePaths;
+  /** Value of `--netns`, for the services that take it. */
+  readonly netns: string | undefined;
+  /** Values of the service's own flags. */
+  readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+  readonly logger: Logger;
+  readonly bus: Bus;
+  readonly background: Background;
+  /** Aborted when the service is to stop, also while it still starts. */
+  readonly signal: AbortSignal;
+}
+
+/** A service at work. Disposing of it stops taking requests, ends those under way and frees all it holds. */
+export interface RunningService extends AsyncDisposable {
+  /** What must be so for the service to do its work; asked often, answered at once. */
+  checks(): readonly Check[];
+}
+
+export interface ServiceDefinition {
+  readonly name: ServiceName;
+  /** Flags besides --state and --netns, as for node:util's parseArgs. */
+  readonly flags?: ParseArgsOptionsConfig;
+  start(context: ServiceContext): Promise<RunningService>;
+}
+
+/**
+ * The life of a service's process: flags, logs, NATS, start, readiness, signals, shutdown. Ends the process:
+ * 0 after a signal, 78 for a configuration that cannot work, 1 for everything else.
+ */
+export async function runService(definition: ServiceDefinition): Promise<void> {
+  const logger = pino(
+    { name: `protect-${definition.name}`, base: { name: `protect-${definition.name}`, pid: process.pid } },
+    pino.destination({ dest: 1, sync: true }),
+  );
+  const stop = new AbortController();
+  const fail = (thrown: unknown, message: string): never => {
+    logger.fatal({ err: toError(thrown) }, message);
+    process.exit(1);
+  };
+  process.on('unhandledRejection', (reason) => fail(reason, 'unhandled rejection'));
+  process.on('uncaughtException', (error) => fail(error, 'uncaught exception'));
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+    process.on(signal, () => {
+      if (stop.signal.aborted) return;
+      logger.info({ signal }, 'stopping');
+      setTimeout(
+        () => fail(new Error(`not stopped after ${shutdownLimitMs} ms`), 'shutdown took too long'),
+        shutdownLimitMs,
+      ).unref();
+      stop.abort(new Error(`stopped by ${signal}`));
+    });
+  }
+
+  try {
+    await live(definition, logger, stop.signal);
+  } catch (error) {
+    if (isConfigurationError(error)) {
+      logger.fatal({ err: error }, 'the configuration cannot work');
+      process.exit(configurationExitCode);
+    }
+    if (!stop.signal.aborted) fail(error, 'the service failed');
+  }
+  logger.info({}, 'stopped');
+  process.exit(0);
+}
+
+async function live(definition: ServiceDefinition, logger: Logger, signal: AbortSignal): Promise<void> {
+  const { paths, netns, flags } = readFlags(definition);
+  mkdirSync(paths.root, { recursive: true, mode: 0o711 });
+  await using held = new AsyncDisposableStack();
+  const eventLoopDelay = held.use(watchEventLoopDelay());
+  const bus = await connectBus(paths, definition.name, { signal, logger });
+  held.defer(() => bus.close());
+  const background = createBackground(logger);
+
+  let service: RunningService | undefined;
+  const checks = () => [
+    {
+      name: 'nats',
+      ok: bus.connected,
+      message: bus.connected ? '' : 'no connection to nats-server; it comes back by itself',
+    },
+    ...(service?.checks() ?? [{ name: 'started', ok: false, message: 'still starting' }]),
+  ];
+  held.use(await serveOnBus(bus, healthRoutes({ version, eventLoopDelay, checks }), { version }));
+
+  service = held.use(await definition.start({ paths, netns, flags, logger, bus, background, signal }));
+  held.defer(announce(bus, { instance: randomUUID(), version }));
+  await notifyReady(logger);
+  logger.info({ version, startMs: Math.round(performance.now()) }, 'ready');
+
+  await Promise.race([
+    aborted(signal),
+    bus.closed.then(() => Promise.reject(new Error('the connection to nats-server is closed for good'))),
+  ]);
+  await notifyStopping(logger);
+}
+
+function readFlags(definition: ServiceDefinition) {
+  const options = {
+    state: { type: 'string', default: defaultStateDir },
+    netns: { type: 'string' },
+    ...definition.flags,
+  } as const satisfies ParseArgsOptionsConfig;
+  try {
+    const { values } = parseArgs({ options, strict: true, allowPositionals: false });
+    const { state, netns, ...flags } = values as Record<string, string | boolean | undefined>;
+    const root = typeof state === 'string' ? state : defaultStateDir;
+    return {
+      paths: statePaths(isAbsolute(root) ? root : resolve(root)),
+      netns: typeof netns === 'string' ? netns : undefined,
+      flags,
+    };
+  } catch (error) {
+    throw new ConfigurationError(`protect-${definition.name}: ${toError(error).message}`, { cause: error });
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
