@@ -1,0 +1,31 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+
+/**
+ * The promise's outcome, unless `deadlineMs` pass first (DEADLINE_EXCEEDED, "QEMU took more than … ms
+ * <what>") or `signal` aborts (CANCELED).
+ */
+export function withDeadline<T>(
+  promise: Promise<T>,
+  what: string,
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<T> {
+  return new Promise<T>((resolve, reject) => {
+    const settle = (act: () => void) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
+      act();
+    };
+    const onAbort = () => settle(() => reject(new ConnectError('the call was canceled', Code.Canceled)));
+    const timer = setTimeout(() => {
+      const text = `QEMU took more than ${deadlineMs} ms ${what}`;
+      settle(() => reject(new ConnectError(text, Code.DeadlineExceeded)));
+    }, deadlineMs);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    promise.then(
+      (value) => settle(() => resolve(value)),
+      (error: unknown) => settle(() => reject(error)),
+    );
+  });
+}

@@ -1,0 +1,194 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { ZoneId } from '@protect/service/ids';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Domain, DomainDisk, DomainEnd } from '../hypervisor.ts';
+import { removeGroups } from './cgroup.ts';
+import { connectControlSocket } from './control-socket.ts';
+import { QemuDisks } from './disks.ts';
+import { isRunning, kill, type ProcessIdentity } from './process-identity.ts';
+import type { QmpClient, QmpEvent } from './qmp.ts';
+
+/** Milliseconds that QEMU has to end by itself before it is killed. */
+const quitDeadlineMs = 2_000;
+
+/** Milliseconds for a killed process to be gone. */
+const goneDeadlineMs = 10_000;
+
+/** Milliseconds between two looks at a process that is ending and not our child. */
+const gonePollMs = 5;
+
+const statusSchema = z.looseObject({ status: z.string() });
+
+/** What the driver knows of one machine's process. */
+export interface DomainProcess {
+  readonly zoneId: ZoneId;
+  readonly identity: ProcessIdentity;
+  readonly controlFolder: string;
+  readonly cgroups: readonly string[];
+  /** For our own child: settles with words on its end once it is reaped. */
+  readonly exited: Promise<string> | undefined;
+}
+
+function endOf(event: QmpEvent): DomainEnd | undefined {
+  if (event.name === 'GUEST_PANICKED') return { kind: 'crash', message: "the zone's kernel panicked" };
+  if (event.name !== 'SHUTDOWN') return undefined;
+  switch (event.data.reason) {
+    case 'guest-shutdown':
+      return { kind: 'poweroff' };
+    case 'guest-reset':
+      // The zone's init never reboots; a panicking kernel does, by itself.
+      return {
+        kind: 'crash',
+        message: "the zone's kernel restarted the machine: it panicked, see the console",
+      };
+    case 'guest-panic':
+      return { kind: 'crash', message: "the zone's kernel panicked" };
+    default:
+      return {
+        kind: 'lost',
+        message: `the hypervisor was ended from outside (${String(event.data.reason)})`,
+      };
+  }
+}
+
+/** Waits until a process that is ending is gone, then frees what was its own on the host. */
+export async function reap(domain: DomainProcess, logger: Logger): Promise<void> {
+  const deadline = AbortSignal.timeout(goneDeadlineMs);
+  if (domain.exited) await Promise.race([domain.exited, delay(goneDeadlineMs, undefined, { ref: false })]);
+  // There is no event for the end of a process that is not our child.
+  while (isRunning(domain.identity) && !deadline.aborted) await delay(gonePollMs);
+  if (isRunning(domain.identity)) {
+    const text = `the hypervisor of zone ${domain.zoneId} (process ${domain.identity.pid}) does not end`;
+    throw new ConnectError(text, Code.DeadlineExceeded);
+  }
+  await removeGroups(domain.cgroups, logger);
+  await emptyControlFolder(domain.controlFolder);
+}
+
+/** Removes the sockets and the record; the folder itself belongs to the zone. */
+export async function emptyControlFolder(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) await rm(join(folder, name), { force: true });
+}
+
+/** A machine under QEMU. */
+export class QemuDomain implements Domain {
+  readonly zoneId: ZoneId;
+  readonly domid: number;
+  readonly ended: Promise<DomainEnd>;
+  readonly #process: DomainProcess;
+  readonly #qmp: QmpClient;
+  readonly #disks: QemuDisks;
+  readonly #logger: Logger;
+  readonly #resolveEnded: (end: DomainEnd) => void;
+  #ending: Promise<void> | undefined;
+  #closed = false;
+
+  constructor(process: DomainProcess, qmp: QmpClient, logger: Logger) {
+    this.zoneId = process.zoneId;
+    this.domid = process.identity.pid;
+    this.#process = process;
+    this.#qmp = qmp;
+    this.#disks = new QemuDisks(qmp);
+    this.#logger = logger.child({ zone: process.zoneId });
+    const { promise, resolve } = Promise.withResolvers<DomainEnd>();
+    this.ended = promise;
+    this.#resolveEnded = resolve;
+    qmp.onEvent((event) => {
+      const end = endOf(event);
+      if (end) this.#startEnding(end);
+    });
+    void qmp.closed.then((reason) => this.#onQmpClosed(reason));
+  }
+
+  /** Sees whether the machine has ended already; call it once after the connection is made. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    const { status } = await this.#qmp.execute('query-status', statusSchema, {}, signal);
+    if (status === 'shutdown') this.#startEnding({ kind: 'poweroff' });
+    if (status === 'guest-panicked')
+      this.#startEnding({ kind: 'crash', message: "the zone's kernel panicked" });
+    if (status === 'prelaunch')
+      this.#startEnding({ kind: 'lost', message: 'the start of the zone was cut off' });
+  }
+
+  openIdm(signal: AbortSignal): Promise<Duplex> {
+    return connectControlSocket(this.#process.controlFolder, 'idm', signal);
+  }
+
+  openConsole(signal: AbortSignal): Promise<Duplex> {
+    return connectControlSocket(this.#process.controlFolder, 'console', signal);
+  }
+
+  attachDisk(disk: DomainDisk, signal: AbortSignal): Promise<void> {
+    return this.#disks.attach(disk, signal);
+  }
+
+  detachDisk(serial: string, signal: AbortSignal): Promise<void> {
+    return this.#disks.detach(serial, signal);
+  }
+
+  listDisks(signal: AbortSignal): Promise<readonly string[]> {
+    return this.#disks.list(signal);
+  }
+
+  async pause(signal: AbortSignal): Promise<void> {
+    await this.#qmp.execute('stop', z.unknown(), {}, signal);
+  }
+
+  async resume(signal: AbortSignal): Promise<void> {
+    await this.#qmp.execute('cont', z.unknown(), {}, signal);
+  }
+
+  async destroy(_signal: AbortSignal): Promise<void> {
+    // Not cut off by the signal: half an end would leave the process to nobody.
+    await this.#startEnding({ kind: 'lost', message: 'the zone was destroyed' });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#qmp.close();
+  }
+
+  #startEnding(end: DomainEnd): Promise<void> {
+    if (this.#ending) return this.#ending;
+    const ending = this.#end();
+    this.#ending = ending;
+    ending.then(
+      () => this.#resolveEnded(end),
+      (error: unknown) => {
+        this.#ending = undefined;
+        this.#logger.error({ err: error }, 'the hypervisor could not be ended');
+      },
+    );
+    return ending;
+  }
+
+  async #end(): Promise<void> {
+    try {
+      const signal = AbortSignal.timeout(quitDeadlineMs);
+      await this.#qmp.execute('quit', z.unknown(), {}, signal);
+      // QEMU closes its connections as it exits.
+      await Promise.race([this.#qmp.closed, delay(quitDeadlineMs, undefined, { ref: false })]);
+    } catch (error) {
+      this.#logger.debug({ err: error }, 'QEMU did not quit; it is killed');
+    }
+    kill(this.#process.identity);
+    await reap(this.#process, this.#logger);
+    this.#qmp.close();
+  }
+
+  async #onQmpClosed(reason: string): Promise<void> {
+    if (this.#closed || this.#ending) return;
+    const how =
+      this.#process.exited &&
+      (await Promise.race([this.#process.exited, delay(1_000, undefined, { ref: false })]));
+    await this.#startEnding({ kind: 'lost', message: typeof how === 'string' ? how : reason }).catch(
+      () => undefined,
+    );
+  }
+}

@@ -1,0 +1,182 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { parseZoneId, type ZoneId } from '@protect/service/ids';
+import type { StatePaths } from '@protect/service/paths';
+import type { Logger } from 'pino';
+import { z } from 'zod';
+import type { Domain, DomainSpec, Hypervisor, HypervisorCapabilities } from '../hypervisor.ts';
+import { confineProcess, removeGroups } from './cgroup.ts';
+import { domainCommand, type QemuSettings, tasksMax } from './command-line.ts';
+import { connectControlSocket } from './control-socket.ts';
+import { type DomainProcess, emptyControlFolder, QemuDomain, reap } from './domain.ts';
+import { type LaunchedProcess, launch } from './launch.ts';
+import { isRunning } from './process-identity.ts';
+import { QmpClient } from './qmp.ts';
+import { type DomainRecord, readRecord, writeRecord } from './record.ts';
+
+const defaultBinary = '/usr/bin/qemu-system-x86_64';
+
+/** MiB of translated code kept under emulation; more is faster for large programs and costs host memory. */
+const defaultTranslationCacheMib = 64;
+
+/** MiB that QEMU itself may use beside the zone's memory and its translated code. */
+const overheadMib = 384;
+
+const mebibyte = 1024 * 1024;
+const uuidSchema = z.looseObject({ UUID: z.string() });
+
+export interface QemuHypervisorOptions {
+  readonly paths: StatePaths;
+  readonly logger: Logger;
+  /** Found by `probeAcceleration`. */
+  readonly acceleration: 'kvm' | 'tcg';
+  /** Default /usr/bin/qemu-system-x86_64. */
+  readonly binary?: string;
+  /** Default 64 MiB; only used under emulation. */
+  readonly translationCacheMib?: number;
+}
+
+/** Zones as QEMU processes. */
+export function createQemuHypervisor(options: QemuHypervisorOptions): Hypervisor {
+  return new QemuHypervisor(options);
+}
+
+class QemuHypervisor implements Hypervisor {
+  readonly capabilities: HypervisorCapabilities;
+  readonly #paths: StatePaths;
+  readonly #logger: Logger;
+  readonly #settings: QemuSettings;
+
+  constructor(options: QemuHypervisorOptions) {
+    this.#paths = options.paths;
+    this.#logger = options.logger;
+    this.#settings = {
+      binary: options.binary ?? defaultBinary,
+      acceleration: options.acceleration,
+      translationCacheMib: options.translationCacheMib ?? defaultTranslationCacheMib,
+    };
+    this.capabilities = {
+      name: 'qemu',
+      virtualizationBackends: ['qemu'],
+      diskHotplug: true,
+      memoryBalloon: false,
+      cpuHotplug: false,
+      hypervisorConsole: false,
+      pciPassthrough: false,
+      acceleration: options.acceleration,
+    };
+  }
+
+  async start(spec: DomainSpec, signal: AbortSignal): Promise<Domain> {
+    signal.throwIfAborted();
+    const controlFolder = this.#paths.zoneControl(spec.zoneId);
+    const command = domainCommand(spec, this.#settings);
+    await this.#prepareFolder(spec.zoneId, controlFolder);
+    const launched = await launch(spec.zoneId, command, controlFolder);
+    let domainProcess: DomainProcess = { zoneId: spec.zoneId, ...launched, controlFolder, cgroups: [] };
+    let domain: QemuDomain | undefined;
+    try {
+      domainProcess = { ...domainProcess, cgroups: await this.#confine(spec, launched) };
+      await writeRecord(controlFolder, recordOf(domainProcess));
+      await launched.greeted(signal);
+      const qmp = await this.#connect(controlFolder, signal);
+      domain = new QemuDomain(domainProcess, qmp, this.#logger);
+      for (const disk of spec.disks) await domain.attachDisk(disk, signal);
+      await domain.resume(signal);
+      return domain;
+    } catch (error) {
+      domain?.close();
+      await launched.end();
+      await reap(domainProcess, this.#logger);
+      throw error;
+    }
+  }
+
+  async adopt(zoneId: ZoneId, signal: AbortSignal): Promise<Domain | undefined> {
+    const controlFolder = this.#paths.zoneControl(zoneId);
+    const record = await readRecord(controlFolder);
+    if (record?.zoneId !== zoneId) return undefined;
+    const identity = { pid: record.pid, startTime: record.startTime, bootId: record.bootId };
+    if (!isRunning(identity)) {
+      await removeGroups(record.cgroups, this.#logger);
+      await emptyControlFolder(controlFolder);
+      return undefined;
+    }
+    const domainProcess: DomainProcess = {
+      zoneId,
+      identity,
+      controlFolder,
+      cgroups: record.cgroups,
+      exited: undefined,
+    };
+    let qmp: QmpClient;
+    try {
+      qmp = await this.#connectVerified(zoneId, controlFolder, signal);
+    } catch (error) {
+      if (signal.aborted || isRunning(identity)) throw error;
+      await reap(domainProcess, this.#logger);
+      return undefined;
+    }
+    const domain = new QemuDomain(domainProcess, qmp, this.#logger);
+    await domain.refresh(signal);
+    return domain;
+  }
+
+  async list(_signal: AbortSignal): Promise<readonly ZoneId[]> {
+    const names = await readdir(this.#paths.zones).catch((error: unknown) => {
+      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+      throw error;
+    });
+    const zones: ZoneId[] = [];
+    for (const name of names) {
+      const zoneId = parseZoneId(name);
+      if (zoneId && (await readRecord(this.#paths.zoneControl(zoneId)))) zones.push(zoneId);
+    }
+    return zones;
+  }
+
+  async #prepareFolder(zoneId: ZoneId, controlFolder: string): Promise<void> {
+    const record = await readRecord(controlFolder);
+    if (record && isRunning(record)) {
+      const text = `zone ${zoneId} runs already (process ${record.pid}); adopt or destroy it first`;
+      throw new ConnectError(text, Code.AlreadyExists);
+    }
+    await mkdir(this.#paths.zone(zoneId), { recursive: true, mode: 0o711 });
+    await mkdir(controlFolder, { recursive: true, mode: 0o700 });
+    await emptyControlFolder(controlFolder);
+  }
+
+  #confine(spec: DomainSpec, launched: LaunchedProcess): Promise<string[]> {
+    const mib = spec.maxMemoryMib + this.#settings.translationCacheMib + overheadMib;
+    const limits = { memoryBytes: mib * mebibyte, processes: tasksMax };
+    return confineProcess(spec.zoneId, launched.identity.pid, limits, this.#logger);
+  }
+
+  async #connect(controlFolder: string, signal: AbortSignal): Promise<QmpClient> {
+    const qmp = new QmpClient(await connectControlSocket(controlFolder, 'qmp', signal));
+    try {
+      await qmp.negotiate(signal);
+      return qmp;
+    } catch (error) {
+      qmp.close();
+      throw error;
+    }
+  }
+
+  async #connectVerified(zoneId: ZoneId, controlFolder: string, signal: AbortSignal): Promise<QmpClient> {
+    const qmp = await this.#connect(controlFolder, signal);
+    try {
+      const { UUID } = await qmp.execute('query-uuid', uuidSchema, {}, signal);
+      if (UUID === zoneId) return qmp;
+      throw new ConnectError(`the hypervisor in ${controlFolder} runs ${UUID}, not ${zoneId}`, Code.Internal);
+    } catch (error) {
+      qmp.close();
+      throw error;
+    }
+  }
+}
+
+function recordOf(domain: DomainProcess): DomainRecord {
+  const { zoneId, identity, cgroups } = domain;
+  return { version: 1, zoneId, ...identity, cgroups: [...cgroups] };
+}
