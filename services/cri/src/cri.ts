@@ -2,7 +2,7 @@ import { createClient } from '@connectrpc/connect';
 import { createBusTransport } from '@protect/bus/transport';
 import { ImageService, RuntimeService } from '@protect/proto/cri';
 import { HealthService } from '@protect/proto/health';
-import type { Service, ServiceContext } from '@protect/service/run';
+import type { RunningService, ServiceContext } from '@protect/service/run';
 import { listenOnUnixSocket } from '@protect/service/unix-listener';
 import { version } from '@protect/service/version';
 import { readStatus } from './rpc/status.ts';
@@ -13,7 +13,7 @@ const healthTimeoutMs = 2_000;
 const closeGraceMs = 2_000;
 
 /** Builds protect-cri: the Kubernetes CRI on its own socket, told by the health of the other services. */
-export async function startCri({ paths, bus }: ServiceContext): Promise<Service> {
+export async function startCri({ paths, bus }: ServiceContext): Promise<RunningService> {
   const check = (service: 'daemon' | 'network') => {
     const client = createClient(
       HealthService,
@@ -35,7 +35,7 @@ export async function startCri({ paths, bus }: ServiceContext): Promise<Service>
     },
   });
   return {
-    checks: [],
+    checks: () => [],
     [Symbol.asyncDispose]: () => listener.close(closeGraceMs),
   };
 }

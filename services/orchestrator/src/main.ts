@@ -1,5 +1,4 @@
 import { runService } from '@protect/service/run';
-import { version } from '@protect/service/version';
 import { orchestratorFlags, startOrchestrator } from './orchestrator.ts';
 
-await runService({ name: 'orchestrator', version, flags: orchestratorFlags, start: startOrchestrator });
+await runService({ name: 'orchestrator', flags: orchestratorFlags, start: startOrchestrator });

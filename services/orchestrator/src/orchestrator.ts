@@ -2,7 +2,7 @@ import { createClient } from '@connectrpc/connect';
 import { createBusTransport } from '@protect/bus/transport';
 import { ControlService } from '@protect/proto/control';
 import { HealthService } from '@protect/proto/health';
-import type { Service, ServiceContext } from '@protect/service/run';
+import type { RunningService, ServiceContext } from '@protect/service/run';
 import { watchHealth } from './health-watch.ts';
 import { parseListenAddress } from './listen-address.ts';
 import { createMetrics } from './metrics.ts';
@@ -16,7 +16,7 @@ export const orchestratorFlags = {
 const callTimeoutMs = 5_000;
 
 /** Builds protect-orchestrator: follows zones and the services' health, and shows both as metrics. */
-export async function startOrchestrator(context: ServiceContext): Promise<Service> {
+export async function startOrchestrator(context: ServiceContext): Promise<RunningService> {
   const { bus, logger, flags, background } = context;
   const address = parseListenAddress(String(flags['metrics-http-listen-addr']));
   const stop = new AbortController();
@@ -46,10 +46,11 @@ export async function startOrchestrator(context: ServiceContext): Promise<Servic
 
   const keep = undo.move();
   return {
-    checks: [
+    checks: () => [
       {
         name: 'zones',
-        check: () => (zones.following() ? undefined : 'does not follow the daemon; it tries again by itself'),
+        ok: zones.following(),
+        message: zones.following() ? '' : 'does not follow the daemon; it tries again by itself',
       },
     ],
     async [Symbol.asyncDispose]() {
