@@ -1,5 +1,4 @@
 import { runService } from '@protect/service/run';
-import { version } from '@protect/service/version';
 import { startNetwork } from './network.ts';
 
-await runService({ name: 'network', version, start: startNetwork });
+await runService({ name: 'network', start: startNetwork });

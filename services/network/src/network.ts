@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { serveOnBus } from '@protect/bus/serve';
 import { openDatabase } from '@protect/service/database';
-import type { Service, ServiceContext } from '@protect/service/run';
+import type { RunningService, ServiceContext } from '@protect/service/run';
+import { version } from '@protect/service/version';
 import { createKernelLinks } from './links/kernel-links.ts';
 import { openNamespace } from './namespace.ts';
 import { createPacketFilter } from './policy/packet-filter.ts';
@@ -14,7 +15,7 @@ import { createZones } from './zones.ts';
 const resumeTimeoutMs = 30_000;
 
 /** Builds protect-network: its records, the links and policy in its namespace, and the RPCs on the bus. */
-export async function startNetwork({ paths, netns, bus, logger }: ServiceContext): Promise<Service> {
+export async function startNetwork({ paths, netns, bus, logger }: ServiceContext): Promise<RunningService> {
   await using undo = new AsyncDisposableStack();
   const namespace = await openNamespace(netns);
   const database = await openDatabase(paths.database('network'), migrations, { logger });
@@ -26,10 +27,13 @@ export async function startNetwork({ paths, netns, bus, logger }: ServiceContext
     filter: createPacketFilter(namespace),
   });
   await zones.resume(AbortSignal.timeout(resumeTimeoutMs));
-  undo.use(await serveOnBus(bus, networkRoutes(zones, namespace)));
+  undo.use(await serveOnBus(bus, networkRoutes(zones, namespace), { version }));
   const keep = undo.move();
   return {
-    checks: [{ name: 'configured', check: () => (zones.configured() ? undefined : 'waits for Configure') }],
+    checks() {
+      const ok = zones.configured();
+      return [{ name: 'configured', ok, message: ok ? '' : 'waits for Configure from protect-daemon' }];
+    },
     [Symbol.asyncDispose]: () => keep.disposeAsync(),
   };
 }

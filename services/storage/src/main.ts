@@ -1,5 +1,4 @@
 import { runService } from '@protect/service/run';
-import { version } from '@protect/service/version';
 import { startStorage } from './storage.ts';
 
-await runService({ name: 'storage', version, start: startStorage });
+await runService({ name: 'storage', start: startStorage });

@@ -9,7 +9,7 @@ import { findHostUse } from './disks/host-use.ts';
 import { linkImage, openCachedImage } from './disks/image-link.ts';
 import { makeScratchDevice, makeScratchFile, scratchName } from './disks/scratch-disk.ts';
 import { withdrawFile } from './disks/withdraw-file.ts';
-import { refused } from './errors.ts';
+import { filesystemError, refused } from './errors.ts';
 import { planPrepare, planProvide, planRetain, planWithdraw, type RetainAction } from './plan.ts';
 import type { ZoneStore } from './state/zone-store.ts';
 import {
@@ -175,7 +175,9 @@ export function createZones({ paths, store }: { paths: StatePaths; store: ZoneSt
       }
     };
     if (source.kind === 'image') {
-      const image = await openCachedImage(paths.imageCache, source.path);
+      // A kernel's modules lie beside the kernel, not among the images.
+      const cache = source.path.startsWith(`${paths.bootCache}/`) ? paths.bootCache : paths.imageCache;
+      const image = await openCachedImage(cache, source.path);
       await record(undefined);
       await undoing(() => linkImage(image, path));
       return { serial, path, sizeBytes: image.sizeBytes, readOnly, origin: source.path };
@@ -219,14 +221,30 @@ export function createZones({ paths, store }: { paths: StatePaths; store: ZoneSt
     }
   }
 
+  const told = async <T>(what: string, operation: () => Promise<T>) => {
+    try {
+      return await operation();
+    } catch (error) {
+      throw filesystemError(error, what);
+    }
+  };
   return {
     configured: () => store.configuration() !== undefined,
     configure: (configuration, retained) =>
-      locks.exclusive(wholeService, () => configure(configuration, retained)),
-    prepare: (request, signal) => alone(request.zoneId, () => prepare(request, signal)),
-    provide: (request, signal) => diskAlone(request.zoneId, request.serial, () => provide(request, signal)),
-    withdraw: (request) => diskAlone(request.zoneId, request.serial, () => withdraw(request)),
-    release: (zoneId) => alone(zoneId, () => freeZone(zoneId)),
+      locks.exclusive(wholeService, () =>
+        told('bring the disks in line with the configuration', () => configure(configuration, retained)),
+      ),
+    prepare: (request, signal) =>
+      alone(request.zoneId, () => told(`prepare zone ${request.zoneId}`, () => prepare(request, signal))),
+    provide: (request, signal) =>
+      diskAlone(request.zoneId, request.serial, () =>
+        told(`provide disk ${request.serial}`, () => provide(request, signal)),
+      ),
+    withdraw: (request) =>
+      diskAlone(request.zoneId, request.serial, () =>
+        told(`withdraw disk ${request.serial}`, () => withdraw(request)),
+      ),
+    release: (zoneId) => alone(zoneId, () => told(`release zone ${zoneId}`, () => freeZone(zoneId))),
   };
 }
 

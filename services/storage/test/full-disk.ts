@@ -8,7 +8,7 @@ const [folder = ''] = process.argv.slice(2);
 execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=768k,mode=0711', 'tmpfs', folder]);
 await using storage = await startStorage(folder);
 await storage.configure();
-const failure = await storage.prepare({ scratch: { kind: 'file', sizeBytes: 64n * 1024n ** 3n } }).then(
+const failure = await storage.prepare({ scratch: { kind: 'file', sizeBytes: 4n * 1024n ** 4n } }).then(
   () => undefined,
   (error: unknown) => error,
 );
