@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { prepareNatsServer } from '@protect/bus/server-config';
 import { type ServiceName, type StatePaths, statePaths } from '@protect/service/paths';
 import { type HostProcess, type HostProcessSpec, startHostProcess } from './host-process.ts';
+import { freeMetricsPort } from './metrics-port.ts';
 import { addNetns, netnsName, netnsProcesses, removeNetns } from './netns.ts';
 import { endProcess, identifyProcess, isAlive, type ProcessId } from './process-id.ts';
 import { reachableState, removeDetour } from './reachable-state.ts';
@@ -15,13 +16,13 @@ export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 
 /** In the order in which they are ended: nobody loses the one it calls before its own end. */
 const services: readonly ServiceName[] = ['cri', 'orchestrator', 'daemon', 'network', 'storage'];
-/** Services that make links or hypervisors, and so are told which namespace to make them in. */
-const netnsServices: ReadonlySet<ServiceName> = new Set(['daemon', 'network']);
 
 /** Five services and their bus on one state folder, with a network namespace of their own. */
 export interface RunningStack {
   readonly paths: StatePaths;
   readonly netns: string;
+  /** Where protect-orchestrator shows its metrics. */
+  readonly metricsUrl: string;
   readonly nats: HostProcess;
   readonly services: Readonly<Record<ServiceName, HostProcess>>;
 }
@@ -64,14 +65,23 @@ export async function takeUp(options: TakeUpOptions): Promise<RunningStack> {
   await addNetns(netns);
   await prepareNatsServer(paths);
   const nats = await start(natsServerSpec(paths));
+  const metrics = `127.0.0.1:${await freeMetricsPort()}`;
+  // Daemon and network make hypervisors and links, and so are told where to make them.
+  const inNetns = ['--netns', netns];
   const [daemon, storage, network, orchestrator, cri] = await allOrFirstFailure([
-    start(serviceSpec('daemon', paths, netns)),
-    start(serviceSpec('storage', paths, netns)),
-    start(serviceSpec('network', paths, netns)),
-    start(serviceSpec('orchestrator', paths, netns)),
-    start(serviceSpec('cri', paths, netns)),
+    start(serviceSpec('daemon', paths, inNetns)),
+    start(serviceSpec('storage', paths)),
+    start(serviceSpec('network', paths, inNetns)),
+    start(serviceSpec('orchestrator', paths, ['--metrics-http-listen-addr', metrics])),
+    start(serviceSpec('cri', paths)),
   ]);
-  return { paths, netns, nats, services: { daemon, storage, network, orchestrator, cri } };
+  return {
+    paths,
+    netns,
+    metricsUrl: `http://${metrics}/metrics`,
+    nats,
+    services: { daemon, storage, network, orchestrator, cri },
+  };
 }
 
 /** Whether a stack that is meant to run (or is just being taken up) has this state folder. */
@@ -117,11 +127,11 @@ function natsServerSpec(paths: StatePaths): HostProcessSpec {
   };
 }
 
-function serviceSpec(name: ServiceName, paths: StatePaths, netns: string): HostProcessSpec {
+function serviceSpec(name: ServiceName, paths: StatePaths, flags: readonly string[] = []): HostProcessSpec {
   return {
     name,
     file: join(projectRoot, 'services', name, 'bin', `protect-${name}`),
-    args: ['--state', paths.root, ...(netnsServices.has(name) ? ['--netns', netns] : [])],
+    args: ['--state', paths.root, ...flags],
     env: serviceEnvironment(),
     logPath: paths.log(name),
     isReadyLine: (line) => line.includes('"msg":"ready"'),

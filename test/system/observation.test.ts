@@ -54,6 +54,18 @@ const order: readonly ZoneState[] = [
   ZoneState.DESTROYED,
 ];
 
+test('metrics count the zones by state and the health checks of every service', async () => {
+  const zone = await launchZone(stack.client, { name: 'counted' });
+  const metrics = await eventually(stack.client, 'the zone in the metrics', async () => {
+    const text = await (await fetch(stack.metricsUrl)).text();
+    return /^daemon_zones\{[^}]*state="ready"[^}]*\} 1$/m.test(text) ? text : undefined;
+  });
+  for (const service of ['daemon', 'storage', 'network', 'cri']) {
+    expect(metrics).toMatch(new RegExp(`^health_check_total\\{[^}]*service="[^"]*${service}"`, 'm'));
+  }
+  await destroyZone(stack.client, zone.id);
+});
+
 test('snooping shows the packets of a zone without secrets', async () => {
   const zone = await launchZone(stack.client, { name: 'snooped' });
   const snoop = new AbortController();
