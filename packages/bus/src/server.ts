@@ -9,7 +9,13 @@ import { answerMicro } from './micro.ts';
 import type { BusMessage } from './nats.ts';
 import type { Route } from './router.ts';
 import { runServerCall, type ServerCall } from './server-call.ts';
-import { everyFrameSubject, parseFrameSubject, parseReplySubject, replySubject, rpcSubject } from './subjects.ts';
+import {
+  everyFrameSubject,
+  parseFrameSubject,
+  parseReplySubject,
+  replySubject,
+  rpcSubject,
+} from './subjects.ts';
 import { encodeEnd, encodeError } from './wire-error.ts';
 
 /** How long calls under way may go on after their methods are taken away. */

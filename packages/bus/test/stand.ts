@@ -46,8 +46,9 @@ export async function openStand(): Promise<Stand> {
       return server;
     },
     async connect(service) {
-      return keep.adopt(await connectBus(paths, service, { signal: AbortSignal.timeout(10_000), logger }), (bus) =>
-        bus.close(),
+      return keep.adopt(
+        await connectBus(paths, service, { signal: AbortSignal.timeout(10_000), logger }),
+        (bus) => bus.close(),
       );
     },
     stopServer: (signal) => server.stop(signal),
