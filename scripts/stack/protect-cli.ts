@@ -26,23 +26,19 @@ export async function runProtect(
   args: readonly string[],
   options: CliOptions = {},
 ): Promise<CliResult> {
-  const file = join(projectRoot, 'packages/cli/bin/protect.mjs');
+  const file = join(projectRoot, 'packages/cli/bin/protect');
   const output = options.show ? (['pipe', 'inherit'] as const) : 'pipe';
-  const result = await execa(
-    process.execPath,
-    [file, '--connection', `unix://${paths.daemonSocket}`, ...args],
-    {
-      reject: false,
-      stdout: output,
-      stderr: output,
-      stripFinalNewline: false,
-      timeout: options.timeoutMs ?? 120_000,
-      maxBuffer: 512 * 1024 * 1024,
-      ...(options.env ? { env: { ...options.env } } : {}),
-      ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
-      ...(options.signal ? { cancelSignal: options.signal } : {}),
-    },
-  );
+  const result = await execa(file, ['--connection', `unix://${paths.daemonSocket}`, ...args], {
+    reject: false,
+    stdout: output,
+    stderr: output,
+    stripFinalNewline: false,
+    timeout: options.timeoutMs ?? 120_000,
+    maxBuffer: 512 * 1024 * 1024,
+    ...(options.env ? { env: { ...options.env } } : {}),
+    ...(options.input === undefined ? { stdin: 'ignore' as const } : { input: options.input }),
+    ...(options.signal ? { cancelSignal: options.signal } : {}),
+  });
   options.signal?.throwIfAborted();
   if (result.exitCode === undefined)
     throw new Error(`protect ${args.join(' ')}: ${result.shortMessage}`, { cause: result });
