@@ -59,6 +59,8 @@ export interface Zones {
 
 export function createZones({ paths, store }: { paths: StatePaths; store: ZoneStore }): Zones {
   const locks = createLocks();
+  /** Packed images, and what was unpacked from kernel images: a kernel's modules lie beside it. */
+  const caches = [paths.imageCache, paths.bootCache];
   const alone = <T>(zoneId: ZoneId, operation: () => Promise<T>) =>
     locks.shared(wholeService, () => locks.exclusive(zoneId, operation));
   const diskAlone = <T>(zoneId: ZoneId, serial: string, operation: () => Promise<T>) =>
@@ -175,9 +177,7 @@ export function createZones({ paths, store }: { paths: StatePaths; store: ZoneSt
       }
     };
     if (source.kind === 'image') {
-      // A kernel's modules lie beside the kernel, not among the images.
-      const cache = source.path.startsWith(`${paths.bootCache}/`) ? paths.bootCache : paths.imageCache;
-      const image = await openCachedImage(cache, source.path);
+      const image = await openCachedImage(caches, source.path);
       await record(undefined);
       await undoing(() => linkImage(image, path));
       return { serial, path, sizeBytes: image.sizeBytes, readOnly, origin: source.path };

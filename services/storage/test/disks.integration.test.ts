@@ -83,6 +83,17 @@ test('image: a hard link that the zone reads and nobody but root writes', async 
   expect(await readFile(image, 'utf8')).toBe('squashfs');
 });
 
+test("image: a kernel's addons come from the boot cache", async () => {
+  await using storage = await startStorage();
+  await storage.configure();
+  const zone = await storage.prepare();
+  const path = join(storage.paths.bootCache, 'kernel-1', 'addons.squashfs');
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, 'addons', { mode: 0o644 });
+  const disk = await storage.provide(zone, { serial: 'addons', source: { kind: 'image', path } });
+  expect(succeedsAs(zone.uid, 'cat', disk.path)).toBe(true);
+});
+
 test('image: what lies outside the cache, is no file, or could be written is refused', async () => {
   await using storage = await startStorage();
   await storage.configure();

@@ -10,14 +10,14 @@ export interface CachedImage {
 }
 
 /**
- * Checks that `path` is a file below `imageCache` that the zone's user can read and not write.
+ * Checks that `path` is a file below one of `caches` that the zone's user can read and not write.
  * INVALID_ARGUMENT for paths outside, NOT_FOUND for absent files, FAILED_PRECONDITION for wrong modes.
  */
-export async function openCachedImage(imageCache: string, path: string): Promise<CachedImage> {
-  const real = await resolve(path);
-  const cache = await resolve(imageCache);
-  if (!real.startsWith(cache + sep)) {
-    throw invalid(`image ${path} is not below the image cache ${imageCache}`);
+export async function openCachedImage(caches: readonly string[], path: string): Promise<CachedImage> {
+  const real = await resolveImage(path);
+  const folders = await Promise.all(caches.map(resolveCache));
+  if (!folders.some((cache) => cache !== undefined && real.startsWith(cache + sep))) {
+    throw invalid(`image ${path} is not below ${caches.join(' or ')}`);
   }
   const file = await stat(real, { bigint: true });
   if (!file.isFile()) throw invalid(`image ${path} is not a regular file`);
@@ -57,10 +57,20 @@ async function sameFile(path: string, target: string): Promise<boolean> {
   return false;
 }
 
-async function resolve(path: string): Promise<string> {
+async function resolveImage(path: string): Promise<string> {
   try {
     return await realpath(path);
   } catch (error) {
     throw filesystemError(error, `find image ${path}`);
+  }
+}
+
+/** Undefined for a cache that nothing was put into yet. */
+async function resolveCache(path: string): Promise<string | undefined> {
+  try {
+    return await realpath(path);
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return undefined;
+    throw error;
   }
 }

@@ -212,7 +212,7 @@ export type ProvideDiskRequest = Message<"protect.storage.v1.ProvideDiskRequest"
    */
   source: {
     /**
-     * Absolute path of a file below the image cache.
+     * Absolute path of a file below the image cache or the boot cache.
      *
      * @generated from field: string image_path = 5;
      */
