@@ -1,0 +1,63 @@
+import type { Command } from 'commander';
+import type { Cli } from './cli.ts';
+
+/** One verb: its line in the help, and its module, loaded only when it is wanted. */
+interface Verb {
+  readonly summary: string;
+  readonly load: () => Promise<{ command(cli: Cli): Command }>;
+}
+
+interface Noun {
+  readonly summary: string;
+  readonly verbs: Readonly<Record<string, Verb>>;
+}
+
+/** Every command there is, in the order of the help. */
+export const catalogue: Readonly<Record<string, Noun>> = {
+  zone: {
+    summary: 'virtual machines, each with its own kernel',
+    verbs: {
+      launch: { summary: 'create a zone', load: () => import('./commands/zone/launch.ts') },
+      list: { summary: 'list zones', load: () => import('./commands/zone/list.ts') },
+      destroy: {
+        summary: 'end a zone and everything in it',
+        load: () => import('./commands/zone/destroy.ts'),
+      },
+      logs: { summary: 'print its console', load: () => import('./commands/zone/logs.ts') },
+      exec: { summary: 'run a command in the zone itself', load: () => import('./commands/zone/exec.ts') },
+      attach: { summary: 'connect with its console', load: () => import('./commands/zone/attach.ts') },
+      watch: { summary: 'print changes of zones', load: () => import('./commands/zone/watch.ts') },
+      resolve: { summary: 'print the UUID of a name', load: () => import('./commands/zone/resolve.ts') },
+    },
+  },
+  workload: {
+    summary: 'OCI images that run in zones',
+    verbs: {
+      launch: { summary: 'run an OCI image in a zone', load: () => import('./commands/workload/launch.ts') },
+      list: { summary: 'list workloads', load: () => import('./commands/workload/list.ts') },
+      logs: { summary: 'print its output', load: () => import('./commands/workload/logs.ts') },
+      exec: { summary: 'run a command in it', load: () => import('./commands/workload/exec.ts') },
+      attach: { summary: 'connect with it', load: () => import('./commands/workload/attach.ts') },
+      start: { summary: 'start it again', load: () => import('./commands/workload/start.ts') },
+      stop: { summary: 'end it', load: () => import('./commands/workload/stop.ts') },
+      destroy: { summary: 'end and forget it', load: () => import('./commands/workload/destroy.ts') },
+    },
+  },
+  image: {
+    summary: 'OCI images packed on this host',
+    verbs: {
+      pull: { summary: 'fetch and pack an image', load: () => import('./commands/image/pull.ts') },
+      list: { summary: 'list images', load: () => import('./commands/image/list.ts') },
+    },
+  },
+  host: {
+    summary: 'the host and its daemon',
+    verbs: {
+      status: { summary: 'tell about the host', load: () => import('./commands/host/status.ts') },
+      'idm-snoop': {
+        summary: 'print messages between zones and daemon',
+        load: () => import('./commands/host/idm-snoop.ts'),
+      },
+    },
+  },
+};

@@ -1,0 +1,37 @@
+import { OciImageFormatSchema, type OciImageInfo, OciImageInfoSchema } from '@protect/proto/control-common';
+import { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import {
+  addOutputOption,
+  type ListFormat,
+  type Listing,
+  listFormats,
+  outputFormat,
+  printList,
+} from '../../output-format.ts';
+import { shortName } from '../../short-name.ts';
+
+/** How images are listed. */
+const imageListing: Listing<typeof OciImageInfoSchema> = {
+  desc: OciImageInfoSchema,
+  header: ['digest', 'format', 'names'],
+  row: (image) => cells(image).map((text) => ({ text })),
+  simple: cells,
+  empty: 'no images have been pulled',
+};
+
+/** `protect image list`. */
+export function command(cli: Cli): Command {
+  return addOutputOption(
+    new Command('list').description('list the images that are packed here'),
+    listFormats,
+  ).action(async (options: { readonly output: ListFormat; readonly format?: ListFormat }) => {
+    const images: OciImageInfo[] = [];
+    for await (const page of cli.control.listImages({})) images.push(...page.images);
+    await printList(cli, imageListing, images, outputFormat(options));
+  });
+}
+
+function cells({ digest, format, names }: OciImageInfo): string[] {
+  return [digest, shortName(OciImageFormatSchema, format), names.join(' ')];
+}

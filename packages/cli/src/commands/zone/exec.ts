@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import { collect, commandWords, keyValue } from '../../arguments.ts';
+import type { Cli } from '../../cli.ts';
+import { usageError } from '../../command-error.ts';
+import { resolveZone } from '../../resolve.ts';
+import { runCommand } from '../../run-command.ts';
+
+interface Options {
+  readonly env?: readonly { readonly key: string; readonly value: string }[];
+  readonly workingDirectory?: string;
+  readonly tty?: boolean;
+}
+
+/** `protect zone exec`: ends with the command's exit code. */
+export function command(cli: Cli): Command {
+  return new Command('exec')
+    .description('run a command in the zone itself, next to its workloads')
+    .argument('<zone>', 'name or UUID')
+    .argument('<command...>', 'program and arguments')
+    .option('-e, --env <KEY=value>', 'environment variable (repeatable)', collect(keyValue))
+    .option('-w, --working-directory <dir>', 'where it starts')
+    .option('-t, --tty', 'give it a terminal')
+    .passThroughOptions()
+    .action(async (zone: string, words: string[], options: Options) => {
+      const remote = commandWords(words);
+      if (remote.length === 0) throw usageError('no command was given; name a program of the zone');
+      cli.setExitCode(
+        await runCommand(cli, {
+          target: { zoneId: await resolveZone(cli.control, zone) },
+          command: remote,
+          environment: options.env ?? [],
+          workingDirectory: options.workingDirectory,
+          tty: options.tty === true,
+        }),
+      );
+    });
+}

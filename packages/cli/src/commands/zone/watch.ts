@@ -1,0 +1,40 @@
+import { toJson } from '@bufbuild/protobuf';
+import { type ZoneChangedEvent, ZoneChangedEventSchema } from '@protect/proto/control';
+import { Command } from 'commander';
+import type { Cli } from '../../cli.ts';
+import { keyValueLine } from '../../key-value.ts';
+import { addOutputOption, outputFormat } from '../../output-format.ts';
+import { write } from '../../write.ts';
+import { zoneListing } from '../../zone-listing.ts';
+
+const formats = ['simple', 'json', 'key-value'] as const;
+
+type Format = (typeof formats)[number];
+
+/** `protect zone watch`: a line for each change of a zone, from now on. */
+export function command(cli: Cli): Command {
+  return addOutputOption(
+    new Command('watch').description('print a line for each change of a zone from now on'),
+    formats,
+  ).action(async (options: { readonly output: Format; readonly format?: Format }) => {
+    const format = outputFormat(options);
+    for await (const { event } of cli.control.watchEvents({})) {
+      if (event.case === 'zoneChanged') await write(cli.stdout, `${zoneChangedLine(event.value, format)}\n`);
+    }
+  });
+}
+
+/** One change in one of the formats. */
+export function zoneChangedLine(event: ZoneChangedEvent, format: Format): string {
+  if (format === 'simple') {
+    return event.zone === undefined
+      ? ''
+      : zoneListing
+          .simple(event.zone)
+          .join('\t')
+          .replaceAll(/[\r\n]/g, '?');
+  }
+  const json = toJson(ZoneChangedEventSchema, event);
+  const typed = { ...(typeof json === 'object' ? json : {}), 'event.type': 'zone.changed' };
+  return format === 'json' ? JSON.stringify(typed) : keyValueLine(typed);
+}

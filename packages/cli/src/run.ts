@@ -1,0 +1,53 @@
+import { CommanderError } from 'commander';
+import type { Cli, ControlClient, InputStream, OutputStream } from './cli.ts';
+import { usageExitCode } from './command-error.ts';
+import { buildProgram, commandName, connectionOption } from './program.ts';
+import { errorLine, exitCodeOf } from './report-error.ts';
+
+/** What surrounds one run of the command. */
+export interface Surroundings {
+  readonly stdin: InputStream;
+  readonly stdout: OutputStream;
+  readonly stderr: OutputStream;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Finds the daemon: `path` is told in errors, `open` is called when a command first needs it. */
+  readonly connection: (option: string | undefined) => {
+    readonly path: string;
+    open(): ControlClient;
+  };
+}
+
+/** Runs one command line and gives the status to exit with; every failure is told on standard error. */
+export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
+  const { stdin, stdout, stderr, env } = surroundings;
+  let exitCode = 0;
+  let path = '';
+  let client: ControlClient | undefined;
+  const cli: Cli = {
+    stdin,
+    stdout,
+    stderr,
+    env,
+    get control() {
+      if (client === undefined) {
+        const connection = surroundings.connection(connectionOption(args));
+        ({ path } = connection);
+        client = connection.open();
+      }
+      return client;
+    },
+    setExitCode(code) {
+      exitCode = code;
+    },
+  };
+  try {
+    const program = await buildProgram(cli, args);
+    await program.parseAsync([...args], { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    // Commander has printed what is wrong already; help and version are no failure.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
+    stderr.write(errorLine(commandName(args), error, path));
+    return exitCodeOf(error);
+  }
+}

@@ -1,0 +1,60 @@
+import {
+  type Zone,
+  ZoneNetworkIpVersion,
+  ZoneSchema,
+  ZoneState,
+  ZoneStateSchema,
+} from '@protect/proto/control-common';
+import type { Listing } from './output-format.ts';
+import { shortName } from './short-name.ts';
+import type { Cell } from './table.ts';
+
+/** How zones are listed. */
+export const zoneListing: Listing<typeof ZoneSchema> = {
+  desc: ZoneSchema,
+  header: ['name', 'uuid', 'state', 'ipv4', 'ipv6'],
+  row: (zone) => [
+    { text: zone.spec?.name ?? '' },
+    { text: zone.id },
+    stateCell(zone.status?.state ?? ZoneState.UNKNOWN),
+    { text: zoneAddress(zone, ZoneNetworkIpVersion.V4) },
+    { text: zoneAddress(zone, ZoneNetworkIpVersion.V6) },
+  ],
+  simple: (zone) => [
+    zone.id,
+    zoneState(zone),
+    zone.spec?.name ?? '',
+    zoneAddress(zone, ZoneNetworkIpVersion.V4),
+    zoneAddress(zone, ZoneNetworkIpVersion.V6),
+  ],
+  empty: 'no zones have been launched',
+};
+
+function zoneState(zone: Zone): string {
+  return shortName(ZoneStateSchema, zone.status?.state ?? ZoneState.UNKNOWN);
+}
+
+/** A zone's first address of one family in CIDR form, or nothing. */
+function zoneAddress(zone: Zone, version: ZoneNetworkIpVersion): string {
+  const interfaces = zone.status?.networkStatus?.interfaces ?? [];
+  const all = interfaces.flatMap(({ ips }) => ips);
+  return all.find((ip) => ip.version === version)?.address ?? '';
+}
+
+function stateCell(state: ZoneState): Cell {
+  const text = shortName(ZoneStateSchema, state);
+  switch (state) {
+    case ZoneState.DESTROYED:
+    case ZoneState.FAILED:
+      return { text, colour: 'red' };
+    case ZoneState.CREATING:
+    case ZoneState.DESTROYING:
+    case ZoneState.EXITED:
+      return { text, colour: 'yellow' };
+    case ZoneState.CREATED:
+    case ZoneState.READY:
+      return { text, colour: 'green' };
+    default:
+      return { text };
+  }
+}
