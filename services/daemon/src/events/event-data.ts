@@ -11,6 +11,7 @@ export function eventData(change: Change): Record<string, string | number | bool
     id: record.id,
     name: record.spec.name,
     state: status.state,
+    changedAt: new Date().toISOString(),
     createdAt: new Date(record.createdAtMs).toISOString(),
   };
   if (change.kind === 'workload') {

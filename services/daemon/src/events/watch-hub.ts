@@ -15,6 +15,8 @@ interface Watcher {
 /** Hands every stored change to all who watch. */
 export interface WatchHub {
   publish(change: Change): void;
+  /** Readers now. */
+  readonly watchers: number;
   readonly full: boolean;
   /**
    * Changes from now on until `signal` aborts, which ends the iteration. A slow reader misses steps in
@@ -56,6 +58,9 @@ export function createWatchHub(): WatchHub {
   }
 
   return {
+    get watchers() {
+      return watchers.size;
+    },
     get full() {
       return watchers.size >= watchersMax;
     },

@@ -1,4 +1,4 @@
-import type { Statement } from './database.ts';
+import type { Statement } from '@protect/service/database';
 
 interface Identified<Id> {
   readonly id: Id;

@@ -1,14 +1,15 @@
+import type { Database, Statement } from '@protect/service/database';
 import { describe, expect, it } from 'vitest';
 import { zoneRecordOf } from '../zones/test-zone.ts';
 import type { Change } from './change.ts';
-import type { Database, Statement } from './database.ts';
+
 import { openState } from './state.ts';
 
 /** Keeps what was committed, commits when told to. */
 function memoryDatabase(rows: { zones?: string[] } = {}) {
   const commits: (readonly Statement[])[] = [];
   let fail = false;
-  const database: Database = {
+  const database: Pick<Database, 'read' | 'transaction'> = {
     async read(sql) {
       return sql.includes('FROM zones') ? (rows.zones ?? []).map((record) => ({ record })) : [];
     },
@@ -16,6 +17,7 @@ function memoryDatabase(rows: { zones?: string[] } = {}) {
       await Promise.resolve();
       if (fail) throw new Error('disk full');
       commits.push(statements);
+      return [];
     },
   };
   return {

@@ -1,8 +1,10 @@
+import type { Database, Row, Statement } from '@protect/service/database';
+import { groupCommits } from '@protect/service/group-commits';
 import type { WorkloadId, ZoneId } from '@protect/service/ids';
 import * as z from 'zod';
 import { eventData } from '../events/event-data.ts';
 import type { Change } from './change.ts';
-import type { Database, Row, Statement } from './database.ts';
+
 import { RecordTable } from './record-table.ts';
 import { type WorkloadRecord, workloadRecord } from './workload-record.ts';
 import { type ZoneRecord, zoneRecord } from './zone-record.ts';
@@ -42,14 +44,14 @@ const valueColumn = z.object({ value: z.string() });
  * Reads everything the database holds. A row that does not parse is an error: it names the row, and
  * nothing is dropped silently.
  */
-export async function openState(database: Database): Promise<State> {
+export async function openState(database: Pick<Database, 'read' | 'transaction'>): Promise<State> {
   const listeners = new Set<(change: Change) => void>();
   const notify = (change: Change) => {
     for (const listener of listeners) listener(change);
   };
   const zoneRows = await database.read('SELECT record FROM zones');
   const workloadRows = await database.read('SELECT record FROM workloads');
-  const commit = (statements: readonly Statement[]) => database.transaction(statements);
+  const commit = groupCommits(database);
   const numbers = new Map<string, Promise<bigint>>();
 
   const zones = new RecordTable<ZoneId, ZoneRecord>({
@@ -64,7 +66,6 @@ export async function openState(database: Database): Promise<State> {
       update: (record) => ({
         sql: 'UPDATE zones SET record = ? WHERE id = ?',
         params: [JSON.stringify(record), record.id],
-        expectChanges: 1,
       }),
       remove: (record) => ({ sql: 'DELETE FROM zones WHERE id = ?', params: [record.id] }),
       event: (record) => eventStatement({ kind: 'zone', record }),
@@ -83,7 +84,6 @@ export async function openState(database: Database): Promise<State> {
       update: (record) => ({
         sql: 'UPDATE workloads SET record = ? WHERE id = ?',
         params: [JSON.stringify(record), record.id],
-        expectChanges: 1,
       }),
       remove: (record) => ({ sql: 'DELETE FROM workloads WHERE id = ?', params: [record.id] }),
       event: (record) => eventStatement({ kind: 'workload', record }),

@@ -158,7 +158,7 @@ describe('output log', () => {
 });
 
 describe('output record', () => {
-  it('survives the way to bytes and back, and no other bytes pass for one', () => {
+  it('survives the way to bytes and back, and no other bytes pass for one', async () => {
     const record = fc.record({
       kind: fc.constantFrom('stdout' as const, 'stderr' as const),
       run: fc.nat(),
@@ -166,7 +166,7 @@ describe('output record', () => {
       atMs: fc.maxSafeNat(),
       data: fc.uint8Array({ maxLength: 200 }),
     });
-    fc.assert(
+    await fc.assert(
       fc.property(record, fc.nat(), fc.integer({ min: 1, max: 255 }), (value, place, flip) => {
         const bytes = encodeRecord(value);
         expect(decodeRecord(bytes, 0)).toEqual({ record: value, next: bytes.length });

@@ -14,8 +14,8 @@ const status = fc.constantFrom<WorkloadStatus>(
 );
 
 describe('workload states', () => {
-  it('allow only the hops of the table, and leave the workload where it is otherwise', () => {
-    fc.assert(
+  it('allow only the hops of the table, and leave the workload where it is otherwise', async () => {
+    await fc.assert(
       fc.property(status, status, (from, to) => {
         const allowed = workloadHops[from.state].includes(to.state);
         expect(hopWorkload(from, to)).toBe(allowed ? to : from);
@@ -23,8 +23,8 @@ describe('workload states', () => {
     );
   });
 
-  it('take a failed workload nowhere but to its end', () => {
-    fc.assert(
+  it('take a failed workload nowhere but to its end', async () => {
+    await fc.assert(
       fc.property(fc.array(status, { maxLength: 20 }), (asked) => {
         let at: WorkloadStatus = { state: 'failed', message: 'why' };
         for (const to of asked) {

@@ -50,8 +50,8 @@ describe('admission', () => {
 });
 
 describe('free slot', () => {
-  it('is the smallest that nobody has', () => {
-    fc.assert(
+  it('is the smallest that nobody has', async () => {
+    await fc.assert(
       fc.property(fc.uniqueArray(fc.nat(40)), (slots) => {
         const slot = freeSlot(slots.map((taken) => ({ slot: taken })));
         expect(slots).not.toContain(slot);

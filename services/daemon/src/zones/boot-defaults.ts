@@ -17,12 +17,16 @@ const checkout = resolve(import.meta.dirname, '../../../..');
  */
 export function bootDefaults(
   paths: Pick<StatePaths, 'root'>,
-  flags: { readonly zoneKernel?: string | undefined; readonly zoneInitrd?: string | undefined },
+  flags: Readonly<Record<string, string | boolean | undefined>>,
 ): BootDefaults {
   const reference = (kind: 'kernel' | 'initrd'): string => {
     const built = join(checkout, 'zone', 'build', kind);
     const folder = existsSync(join(checkout, 'zone')) ? built : join(paths.root, 'zone', kind);
     return `oci:${folder}`;
   };
-  return { kernel: flags.zoneKernel ?? reference('kernel'), initrd: flags.zoneInitrd ?? reference('initrd') };
+  const flag = (name: string) => (typeof flags[name] === 'string' ? flags[name] : undefined);
+  return {
+    kernel: flag('zone-kernel') ?? reference('kernel'),
+    initrd: flag('zone-initrd') ?? reference('initrd'),
+  };
 }

@@ -65,10 +65,10 @@ describe('plan', () => {
     expect(steps(plan(desired, facts))).toEqual(expected);
   });
 
-  it('brings every zone to its end in a few steps, whatever it is', () => {
+  it('brings every zone to its end in a few steps, whatever it is', async () => {
     const states = fc.constantFrom(...(Object.keys(zoneHops) as ZoneState[]));
     const machines = fc.constantFrom(none, running, followed, ended);
-    fc.assert(
+    await fc.assert(
       fc.property(states, machines, fc.boolean(), fc.boolean(), (state, machine, held, hasWorkloads) => {
         let facts: ZoneActual = { state, machine, held, hasWorkloads };
         for (let step = 0; step < 8; step++) {

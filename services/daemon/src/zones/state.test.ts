@@ -14,8 +14,8 @@ const status = fc.constantFrom<ZoneStatus>(
 );
 
 describe('zone states', () => {
-  it('allow only the hops of the table, and leave the zone where it is otherwise', () => {
-    fc.assert(
+  it('allow only the hops of the table, and leave the zone where it is otherwise', async () => {
+    await fc.assert(
       fc.property(status, status, (from, to) => {
         const allowed = zoneHops[from.state].includes(to.state);
         expect(hopZone(from, to)).toBe(allowed ? to : from);
@@ -23,8 +23,8 @@ describe('zone states', () => {
     );
   });
 
-  it('never lead back to a live state once a zone has ended', () => {
-    fc.assert(
+  it('never lead back to a live state once a zone has ended', async () => {
+    await fc.assert(
       fc.property(fc.array(status, { maxLength: 30 }), (asked) => {
         let at: ZoneStatus = { state: 'creating' };
         let hasEnded = false;

@@ -1,0 +1,191 @@
+import { createClient } from '@connectrpc/connect';
+import { publishEvent } from '@protect/bus/events';
+import { watchPresence } from '@protect/bus/presence';
+import { serveOnBus } from '@protect/bus/serve';
+import { createBusTransport } from '@protect/bus/transport';
+import { loadDaemonConfig } from '@protect/config/daemon-config';
+import { openSource } from '@protect/oci/open-source';
+import { createImageStore } from '@protect/oci/pull';
+import { parseReference } from '@protect/oci/reference';
+import { unpackZoneInitrd, unpackZoneKernel } from '@protect/oci/zone-kernel';
+import { ControlService } from '@protect/proto/control';
+import { NetworkService } from '@protect/proto/network';
+import { StorageService } from '@protect/proto/storage';
+import { openDatabase } from '@protect/service/database';
+import type { RunningService, ServiceContext } from '@protect/service/run';
+import { version } from '@protect/service/version';
+import { errorInterceptor } from './control/interceptor.ts';
+import { controlService } from './control/service.ts';
+import { eventOf } from './events/bus-event.ts';
+import { startOutboxPublisher } from './events/outbox-publisher.ts';
+import { createWatchHub } from './events/watch-hub.ts';
+import { createHostStatus } from './host/host-status.ts';
+import { loadHostUuid } from './host/host-uuid.ts';
+import { createQemuHypervisor } from './hypervisor/qemu/driver.ts';
+import { startIdmLink } from './idm/link.ts';
+import { createIdmSnoop } from './idm/snoop.ts';
+import { createImageLookup } from './images/image-lookup.ts';
+import { storedReference } from './images/stored-boot-image.ts';
+import { listen } from './listen.ts';
+import { createConfigurator } from './peers/configurator.ts';
+import { migrations } from './state/migrations.ts';
+import { openState } from './state/state.ts';
+import type { ZoneAccess } from './workloads/deps.ts';
+import { Workloads } from './workloads/workloads.ts';
+import { adoptZones } from './zones/adopt.ts';
+import { bootDefaults } from './zones/boot-defaults.ts';
+import { createBootImages } from './zones/boot-images.ts';
+import { ZoneSupervisor } from './zones/supervisor.ts';
+import { Zones } from './zones/zones.ts';
+
+/** Unary calls of the other services that bring no deadline of their own, ms. */
+const callTimeoutMs = 30_000;
+
+/** Puts the daemon together, takes over the zones of an earlier one and serves its API. */
+export async function startDaemon(context: ServiceContext): Promise<RunningService> {
+  const { paths, logger, bus, background, signal } = context;
+  await using parts = new AsyncDisposableStack();
+  const stop = new AbortController();
+  parts.defer(() => stop.abort());
+
+  const config = await loadDaemonConfig(paths.daemonToml, { writeDefault: true });
+  const hostUuid = await loadHostUuid(paths.hostUuid);
+  const database = parts.adopt(
+    await openDatabase(paths.database('daemon'), migrations, { logger }),
+    (opened) => opened.close(),
+  );
+  const state = await openState(database);
+
+  const transport = (service: 'storage' | 'network') =>
+    createBusTransport(bus, service, { defaultTimeoutMs: callTimeoutMs });
+  const storage = createClient(StorageService, transport('storage'));
+  const network = createClient(NetworkService, transport('network'));
+  const hostStatus = createHostStatus({ hostUuid, version, network, logger });
+
+  const imageStore = createImageStore({ cacheDir: paths.imageCache, logger });
+  const images = createImageLookup(imageStore);
+  const defaults = bootDefaults(paths, context.flags);
+  const unpackFrom = (reference: string, limit: AbortSignal) => ({
+    image: openSource(parseReference(reference)),
+    cacheDir: paths.bootCache,
+    signal: limit,
+  });
+  const bootImages = createBootImages({
+    kernelReference: defaults.kernel,
+    initrdReference: defaults.initrd,
+    unpackKernel: (reference, limit) => unpackZoneKernel(unpackFrom(reference, limit)),
+    unpackInitrd: (reference, limit) => unpackZoneInitrd(unpackFrom(reference, limit)),
+    findStored: (spec) => storedReference(imageStore, spec),
+  });
+
+  const snoop = createIdmSnoop();
+  const hypervisor = createQemuHypervisor({ paths, logger, acceleration: 'tcg' });
+  const zoneDeps = {
+    state,
+    paths,
+    config,
+    hypervisor,
+    storage,
+    network,
+    bootImages,
+    logger,
+    background,
+    openLink: (domain: Parameters<ZoneSupervisor['takeOver']>[1], events: object) =>
+      startIdmLink({ domain, logger, version, tap: snoop.tapFor(domain.zoneId), ...events }),
+  };
+  const workloads: Workloads = parts.use(
+    new Workloads({ state, paths, storage, images, logger, background, zones: lateZones() }),
+  );
+  const supervisor: ZoneSupervisor = parts.use(new ZoneSupervisor(zoneDeps, workloads));
+  const zones = new Zones({ ...zoneDeps, supervisor });
+
+  const watchHub = createWatchHub();
+  const publisher = parts.use(
+    startOutboxPublisher({
+      state,
+      publish: (row) => publishEvent(bus, eventOf(row, hostUuid), { signal: stop.signal }),
+      logger,
+    }),
+  );
+  parts.defer(
+    state.onChange((change) => {
+      watchHub.publish(change);
+      publisher.wake();
+    }),
+  );
+  parts.defer(bus.onReconnect(() => publisher.wake()));
+
+  await adoptZones(zoneDeps, supervisor, AbortSignal.any([signal, stop.signal]));
+  workloads.resume();
+
+  const configurator = createConfigurator({
+    config,
+    state,
+    storage,
+    network,
+    hostStatus,
+    logger,
+    signal: stop.signal,
+  });
+  parts.defer(
+    watchPresence(bus, ({ service }) => {
+      if (service === 'storage' || service === 'network') {
+        background(`configure ${service}`, configurator.configure(service));
+      }
+    }),
+  );
+  background('unpack the default kernel and ramdisk', unpackDefaults());
+
+  const methods = controlService({
+    state,
+    paths,
+    config,
+    hostUuid,
+    hostStatus,
+    zones,
+    supervisor,
+    workloads,
+    imageStore,
+    images,
+    snoop,
+    watchHub,
+    logger,
+    background,
+  });
+  const interceptors = [errorInterceptor(logger)];
+  parts.use(
+    await serveOnBus(bus, (router) => void router.service(ControlService, methods), {
+      interceptors,
+      version,
+    }),
+  );
+  parts.use(await listen({ path: paths.daemonSocket, methods, interceptors }));
+
+  const all = parts.move();
+  return {
+    checks: () =>
+      (['storage', 'network'] as const).map((name) => {
+        const ok = configurator.configured.has(name);
+        return { name, ok, message: ok ? '' : `protect-${name} has no configuration yet; is it running?` };
+      }),
+    [Symbol.asyncDispose]: () => all.disposeAsync(),
+  };
+
+  /** So that the first launch need not wait for it; a launch tries again and tells what is wrong. */
+  async function unpackDefaults(): Promise<void> {
+    try {
+      const both = [bootImages.kernel(undefined, stop.signal), bootImages.initrd(undefined, stop.signal)];
+      await Promise.all(both);
+    } catch (error) {
+      logger.warn({ err: error, ...defaults }, 'zones have no default kernel or ramdisk yet');
+    }
+  }
+
+  /** Workloads and zones need each other; zones come second. */
+  function lateZones(): ZoneAccess {
+    return {
+      whenReady: (...args: Parameters<ZoneSupervisor['whenReady']>) => supervisor.whenReady(...args),
+      running: (...args: Parameters<ZoneSupervisor['running']>) => supervisor.running(...args),
+    };
+  }
+}
