@@ -79,7 +79,9 @@ export function qemuArguments(spec: DomainSpec, settings: QemuSettings): string[
     ...['-device', 'virtserialport,bus=serial0.0,nr=1,chardev=idm,name=org.protect.idm'],
     ...['-device', 'virtio-scsi-pci,id=scsi0'],
     ...spec.links.flatMap(linkDevices),
-    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny'],
+    // elevateprivileges=deny would forbid the very setuid by which -runas gives root up; afterwards
+    // QEMU has no capability left, and setpriv has taken the way back through programs.
+    ...['-sandbox', 'on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny'],
     ...['-runas', `${spec.uid}:${spec.uid}`],
   ];
 }
@@ -92,6 +94,7 @@ export function domainCommand(spec: DomainSpec, settings: QemuSettings): string[
   const [netns] = namespaces;
   return [
     ...(netns === undefined ? [] : ['/usr/bin/nsenter', `--net=${netns}`, '--']),
+    ...['/usr/bin/setpriv', '--no-new-privs', '--'],
     ...['/usr/bin/prlimit', '--core=0', `--nofile=${openFilesMax}`, `--nproc=${tasksMax}`, '--'],
     settings.binary,
     ...qemuArguments(spec, settings),

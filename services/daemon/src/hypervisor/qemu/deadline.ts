@@ -29,3 +29,14 @@ export function withDeadline<T>(
     );
   });
 }
+
+/** The promise's value, or undefined when it takes longer than `waitMs`. */
+export async function settledWithin<T>(promise: Promise<T>, waitMs: number): Promise<T | undefined> {
+  const { promise: late, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), waitMs);
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -9,6 +9,7 @@ import { z } from 'zod';
 import type { Domain, DomainDisk, DomainEnd } from '../hypervisor.ts';
 import { removeGroups } from './cgroup.ts';
 import { connectControlSocket } from './control-socket.ts';
+import { settledWithin } from './deadline.ts';
 import { QemuDisks } from './disks.ts';
 import { isRunning, kill, type ProcessIdentity } from './process-identity.ts';
 import type { QmpClient, QmpEvent } from './qmp.ts';
@@ -18,6 +19,9 @@ const quitDeadlineMs = 2_000;
 
 /** Milliseconds for a killed process to be gone. */
 const goneDeadlineMs = 10_000;
+
+/** Milliseconds to wait for words on an unexpected end. */
+const exitWordsMs = 1_000;
 
 /** Milliseconds between two looks at a process that is ending and not our child. */
 const gonePollMs = 5;
@@ -59,7 +63,7 @@ function endOf(event: QmpEvent): DomainEnd | undefined {
 /** Waits until a process that is ending is gone, then frees what was its own on the host. */
 export async function reap(domain: DomainProcess, logger: Logger): Promise<void> {
   const deadline = AbortSignal.timeout(goneDeadlineMs);
-  if (domain.exited) await Promise.race([domain.exited, delay(goneDeadlineMs, undefined, { ref: false })]);
+  if (domain.exited !== undefined) await settledWithin(domain.exited, goneDeadlineMs);
   // There is no event for the end of a process that is not our child.
   while (isRunning(domain.identity) && !deadline.aborted) await delay(gonePollMs);
   if (isRunning(domain.identity)) {
@@ -101,7 +105,7 @@ export class QemuDomain implements Domain {
     this.#resolveEnded = resolve;
     qmp.onEvent((event) => {
       const end = endOf(event);
-      if (end) this.#startEnding(end);
+      if (end) this.#endSoon(end);
     });
     void qmp.closed.then((reason) => this.#onQmpClosed(reason));
   }
@@ -109,11 +113,11 @@ export class QemuDomain implements Domain {
   /** Sees whether the machine has ended already; call it once after the connection is made. */
   async refresh(signal: AbortSignal): Promise<void> {
     const { status } = await this.#qmp.execute('query-status', statusSchema, {}, signal);
-    if (status === 'shutdown') this.#startEnding({ kind: 'poweroff' });
+    if (status === 'shutdown') await this.#startEnding({ kind: 'poweroff' });
     if (status === 'guest-panicked')
-      this.#startEnding({ kind: 'crash', message: "the zone's kernel panicked" });
+      await this.#startEnding({ kind: 'crash', message: "the zone's kernel panicked" });
     if (status === 'prelaunch')
-      this.#startEnding({ kind: 'lost', message: 'the start of the zone was cut off' });
+      await this.#startEnding({ kind: 'lost', message: 'the start of the zone was cut off' });
   }
 
   openIdm(signal: AbortSignal): Promise<Duplex> {
@@ -154,8 +158,13 @@ export class QemuDomain implements Domain {
     this.#qmp.close();
   }
 
+  /** For callers that do not wait: failures are logged. */
+  #endSoon(end: DomainEnd): void {
+    this.#startEnding(end).catch(() => undefined);
+  }
+
   #startEnding(end: DomainEnd): Promise<void> {
-    if (this.#ending) return this.#ending;
+    if (this.#ending !== undefined) return this.#ending;
     const ending = this.#end();
     this.#ending = ending;
     ending.then(
@@ -173,7 +182,7 @@ export class QemuDomain implements Domain {
       const signal = AbortSignal.timeout(quitDeadlineMs);
       await this.#qmp.execute('quit', z.unknown(), {}, signal);
       // QEMU closes its connections as it exits.
-      await Promise.race([this.#qmp.closed, delay(quitDeadlineMs, undefined, { ref: false })]);
+      await settledWithin(this.#qmp.closed, quitDeadlineMs);
     } catch (error) {
       this.#logger.debug({ err: error }, 'QEMU did not quit; it is killed');
     }
@@ -183,12 +192,9 @@ export class QemuDomain implements Domain {
   }
 
   async #onQmpClosed(reason: string): Promise<void> {
-    if (this.#closed || this.#ending) return;
-    const how =
-      this.#process.exited &&
-      (await Promise.race([this.#process.exited, delay(1_000, undefined, { ref: false })]));
-    await this.#startEnding({ kind: 'lost', message: typeof how === 'string' ? how : reason }).catch(
-      () => undefined,
-    );
+    if (this.#closed || this.#ending !== undefined) return;
+    const { exited } = this.#process;
+    const how = exited && (await settledWithin(exited, exitWordsMs));
+    this.#endSoon({ kind: 'lost', message: how ?? reason });
   }
 }

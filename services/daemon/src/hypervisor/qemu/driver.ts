@@ -86,9 +86,9 @@ class QemuHypervisor implements Hypervisor {
       return domain;
     } catch (error) {
       domain?.close();
-      await launched.end();
+      const how = await launched.end();
       await reap(domainProcess, this.#logger);
-      throw error;
+      throw how === undefined ? error : startError(spec.zoneId, how, error);
     }
   }
 
@@ -174,6 +174,17 @@ class QemuHypervisor implements Hypervisor {
       throw error;
     }
   }
+}
+
+/** A start that failed because QEMU ended: its own words say more than the connection that broke. */
+function startError(zoneId: ZoneId, how: string, cause: unknown): ConnectError {
+  return new ConnectError(
+    `zone ${zoneId} could not be started: ${how}`,
+    Code.Internal,
+    undefined,
+    undefined,
+    cause,
+  );
 }
 
 function recordOf(domain: DomainProcess): DomainRecord {

@@ -2,11 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Duplex, type Readable } from 'node:stream';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/service/ids';
-import { withDeadline } from './deadline.ts';
-import { identifyProcess, isRunning, kill, type ProcessIdentity } from './process-identity.ts';
+import { settledWithin, withDeadline } from './deadline.ts';
+import { identifyProcess, kill, type ProcessIdentity } from './process-identity.ts';
 
 /** Milliseconds from the start of the process until its monitor greets. */
 const greetingDeadlineMs = 30_000;
+
+/** Milliseconds in which a process whose connections broke is found to have ended. */
+const endGraceMs = 100;
 
 /** Milliseconds for a killed process to be gone. */
 const killDeadlineMs = 10_000;
@@ -23,8 +26,8 @@ export interface LaunchedProcess {
   readonly exited: Promise<string>;
   /** Settles when QEMU's monitor greets; throws with QEMU's own words when it ended before. */
   greeted(signal: AbortSignal): Promise<void>;
-  /** Kills it and waits until it is gone. */
-  end(): Promise<void>;
+  /** Waits until it is gone; kills it unless it ends by itself, in which case it answers how. */
+  end(): Promise<string | undefined>;
 }
 
 function tailOf(stream: Readable): () => string {
@@ -88,7 +91,7 @@ export async function launch(
     async greeted(signal) {
       const greeting = new Promise<void>((resolve) => monitor.once('data', () => resolve()));
       const ended = exited.then((how) => {
-        throw new ConnectError(`zone ${zoneId} could not be started: ${how}`, Code.Internal);
+        throw new ConnectError(how, Code.Internal);
       });
       try {
         await withDeadline(Promise.race([greeting, ended]), 'to start', greetingDeadlineMs, signal);
@@ -98,8 +101,11 @@ export async function launch(
       }
     },
     async end() {
-      if (isRunning(identity)) kill(identity);
+      const how = await settledWithin(exited, endGraceMs);
+      if (how !== undefined) return how;
+      kill(identity);
       await withDeadline(exited, 'to end after SIGKILL', killDeadlineMs, new AbortController().signal);
+      return undefined;
     },
   };
 }
