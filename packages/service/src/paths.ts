@@ -39,7 +39,7 @@ export function statePaths(root: string) {
     zoneRecord: (id: ZoneId) => join(zone(id), 'zone.json'),
     /** 0700 root: the hypervisor's control sockets, out of reach of the hypervisor process itself. */
     zoneControl: (id: ZoneId) => join(zone(id), 'control'),
-    /** 0700, owned by the zone's uid: files and device nodes of its disks. */
+    /** 0710, root's with the zone's group, so that its hypervisor can enter and not change it: its disks. */
     zoneDisks: (id: ZoneId) => join(zone(id), 'disks'),
     /** 0600, bounded: what the zone's kernel and init printed. */
     zoneConsoleLog: (id: ZoneId) => join(zone(id), 'console.log'),

@@ -11,7 +11,7 @@ import { expect, test } from 'vitest';
 import { parseSubnet } from '../src/addressing/subnet.ts';
 import { createKernelLinks } from '../src/links/kernel-links.ts';
 import { linkName } from '../src/links/link-name.ts';
-import { openNamespace } from '../src/namespace.ts';
+import { type Namespace, openNamespace } from '../src/namespace.ts';
 import { createPacketFilter } from '../src/policy/packet-filter.ts';
 import type { RetainedZone } from '../src/reservation.ts';
 import { encodeLink } from '../src/rpc/encode-link.ts';
@@ -36,9 +36,12 @@ async function startNetwork() {
   const namespace = undo.use(makeNamespace());
   const folder = await mkdtemp(join(tmpdir(), 'protect-network-'));
   undo.defer(() => rm(folder, { recursive: true, force: true }));
+  let processes = 0;
   const start = async () => {
     const database = await openDatabase(join(folder, 'network.db'), migrations, { logger });
-    const target = await openNamespace(namespace.name);
+    const target = countingNamespace(await openNamespace(namespace.name), () => {
+      processes += 1;
+    });
     const zones = createZones({
       store: await openReservationStore(database, () => randomBytes(6)),
       namespace: target,
@@ -58,8 +61,9 @@ async function startNetwork() {
   };
   return {
     namespace,
-    folder,
     prepare,
+    /** Processes started so far. */
+    processes: () => processes,
     release: (zoneId: ZoneId) => running.zones.release(zoneId, deadline()),
     configure: (retained: RetainedZone[] = []) =>
       running.zones.configure(configuration, retained, deadline()),
@@ -76,6 +80,24 @@ async function startNetwork() {
   };
 }
 
+function countingNamespace(namespace: Namespace, count: () => void): Namespace {
+  return {
+    path: namespace.path,
+    ip(...call) {
+      count();
+      return namespace.ip(...call);
+    },
+    nft(...call) {
+      count();
+      return namespace.nft(...call);
+    },
+    setParameters(...call) {
+      count();
+      return namespace.setParameters(...call);
+    },
+  };
+}
+
 function taps(namespace: TestNamespace): string[] {
   return namespace
     .run('ip', '-o', 'link', 'show', 'type', 'tun')
@@ -89,11 +111,13 @@ function pings(namespace: TestNamespace, address: string): boolean {
 
 const plain = (cidr: string) => cidr.replace(/\/.*/, '');
 
-test('links: zones get distinct addresses and a tap that belongs to their hypervisor', async () => {
+test('links: zones get distinct addresses and a tap of their own, by two processes each', async () => {
   await using network = await startNetwork();
   await expect(network.prepare()).rejects.toMatchObject({ code: Code.FailedPrecondition });
   await network.configure();
+  const before = network.processes();
   const a = await network.prepare();
+  expect(network.processes() - before).toBe(2);
   const b = await network.prepare({ uid: 200_002 });
   expect(a.link).toMatchObject({
     hostInterface: linkName(a.zoneId),

@@ -54,7 +54,9 @@ async function startSocat(
   ends: readonly [string, string],
   ready: string,
 ): Promise<Socat> {
-  const child = spawn('nsenter', [`--net=${namespace.path}`, '--', 'socat', '-d', '-d', ...ends], {
+  // It ends with the test's process, however that ends.
+  const socatOfTest = ['setpriv', '--pdeathsig=KILL', 'socat', '-d', '-d', ...ends];
+  const child = spawn('nsenter', [`--net=${namespace.path}`, '--', ...socatOfTest], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
   const lines: string[] = [];
