@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -12,6 +12,7 @@ import { type DirectoryNode, type LayerHeaders, lookUp, mergeLayers } from './im
 import { type Capture, mergedTar } from './merged-tar.ts';
 import { pack } from './pack.ts';
 import { type LayerTracker, type OnProgress, trackLayers } from './pull-progress.ts';
+import { readChunks } from './read-chunks.ts';
 import type { TarHeader } from './tar-header.ts';
 import { readTar, type TarEntry } from './tar-reader.ts';
 
@@ -146,8 +147,7 @@ async function fetchLayer(
   const blob = verified(await image.source.blob(layer, signal), layer, name);
   await pipeline(Readable.from(counted(blob), { objectMode: false }), createWriteStream(path), { signal });
   tracker.layer(index, 'downloaded', layer.size);
-  const open = () =>
-    decompress(createReadStream(path, { highWaterMark: 256 << 10, signal: context.signal }), name);
+  const open = () => decompress(readChunks(path), name);
   const checked = withDiffId(open(), diffId, limits.maxLayerBytes, name);
   return { name, size: layer.size, open, headers: await readHeaders(checked, name, entries, limits) };
 }

@@ -34,19 +34,25 @@ const stagingPrefix = 'staging-';
  * with the names. One process owns the folder.
  */
 export function openImageCache(cacheDir: string) {
-  let changes: Promise<unknown> = prepare(cacheDir);
-  const prepared = changes;
+  let prepared: Promise<void> | undefined;
+  let changes: Promise<unknown> = Promise.resolve();
   const indexPath = join(cacheDir, 'index.json');
+
+  /** Not before the first use: a failure belongs to a caller. */
+  function ready(): Promise<void> {
+    prepared ??= prepare(cacheDir);
+    return prepared;
+  }
 
   /** One change of the index after the other. */
   function change<T>(work: () => Promise<T>): Promise<T> {
-    const result = changes.then(work);
+    const result = changes.then(ready).then(work);
     changes = result.catch(() => undefined);
     return result;
   }
 
   async function readNames(): Promise<Record<string, string>> {
-    await prepared;
+    await ready();
     const text = await readFile(indexPath, 'utf8').catch(absent);
     if (text === undefined) return {};
     const parsed = indexSchema.safeParse(parseJson(text));
@@ -89,7 +95,7 @@ export function openImageCache(cacheDir: string) {
 
     /** An empty folder to make an entry in; on the same filesystem as the cache. */
     async stage(): Promise<string> {
-      await prepared;
+      await ready();
       return await mkdtemp(join(cacheDir, stagingPrefix));
     },
 

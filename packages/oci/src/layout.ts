@@ -1,4 +1,4 @@
-import { constants, createReadStream } from 'node:fs';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -6,6 +6,7 @@ import { type Descriptor, digestOf } from './descriptor.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageSource } from './image-source.ts';
 import { choosePlatform, type Index, maxManifestBytes, parseIndex } from './manifest.ts';
+import { readHandle } from './read-chunks.ts';
 
 const markerSchema = z.object({ imageLayoutVersion: z.literal('1.0.0') });
 
@@ -35,8 +36,8 @@ export function openLayout(directory: string, tag?: string): ImageSource {
       }
       return { bytes, digest: descriptor.digest };
     },
-    manifest: async (descriptor, signal) => await openBlob(blobPath(descriptor), descriptor, signal),
-    blob: async (descriptor, signal) => await openBlob(blobPath(descriptor), descriptor, signal),
+    manifest: async (descriptor) => readBlob(blobPath(descriptor), descriptor),
+    blob: async (descriptor) => readBlob(blobPath(descriptor), descriptor),
   };
 }
 
@@ -67,18 +68,14 @@ function chooseTag(index: Index, tag: string | undefined, directory: string): De
   return choosePlatform({ schemaVersion: 2, manifests: candidates }, directory);
 }
 
-async function openBlob(
-  path: string,
-  descriptor: Descriptor,
-  signal: AbortSignal,
-): Promise<AsyncIterable<Uint8Array>> {
-  const file = await openFile(path, `blob ${descriptor.digest} is named by a manifest`);
+/** Opens the blob when its first byte is asked for. */
+async function* readBlob(path: string, descriptor: Descriptor): AsyncGenerator<Uint8Array> {
+  await using file = await openFile(path, `blob ${descriptor.digest} is named by a manifest`);
   const { size } = await file.stat();
   if (size !== descriptor.size) {
-    await file.close();
     throw new ImageError('broken', `${path} has ${size} bytes, its descriptor promises ${descriptor.size}`);
   }
-  return createReadStream(path, { fd: file, signal, highWaterMark: 256 << 10 });
+  yield* readHandle(file);
 }
 
 async function readSmall(path: string, because: string): Promise<Buffer> {

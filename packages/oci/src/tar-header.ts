@@ -44,7 +44,7 @@ export interface RawTarHeader extends Omit<TarHeader, 'type' | 'xattrs'> {
 /** Decodes a header block, or gives undefined for a block of zeros, which ends an archive. */
 export function decodeTarHeader(block: Buffer, archive: string): RawTarHeader | undefined {
   if (block.every((byte) => byte === 0)) return undefined;
-  if (checksum(block) !== number(block, 148, 8, archive)) {
+  if (checksum(block) !== Number.parseInt(text(block, 148, 8), 8)) {
     throw new ImageError('broken', `${archive} is no tar archive or damaged: a header's checksum is wrong`);
   }
   const magic = block.toString('latin1', 257, 263);

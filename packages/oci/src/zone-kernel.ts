@@ -1,4 +1,4 @@
-import { createReadStream, createWriteStream } from 'node:fs';
+import { createWriteStream } from 'node:fs';
 import { chmod, mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -9,6 +9,7 @@ import { digestSchema } from './descriptor.ts';
 import { extractFiles } from './extract-files.ts';
 import { ImageError } from './image-error.ts';
 import { type ImageSource, resolveManifest, withConfig } from './image-source.ts';
+import { readChunks } from './read-chunks.ts';
 import { runSandboxed } from './sandboxed-tool.ts';
 
 /** Longest time that decompressing a kernel may take. */
@@ -88,7 +89,7 @@ export async function unpackZoneInitrd(options: UnpackOptions): Promise<Unpacked
       throw new ImageError('invalid', `${image.source.name} is no ramdisk image: it has no file /initrd`);
     }
     const packed = join(staging, 'packed');
-    const plain = bounded(decompress(createReadStream(packed), '/initrd'), maxInitrdBytes, '/initrd');
+    const plain = bounded(decompress(readChunks(packed), '/initrd'), maxInitrdBytes, '/initrd');
     await pipeline(Readable.from(plain), createWriteStream(join(staging, 'initrd.cpio')), {
       signal: options.signal,
     });
@@ -137,7 +138,7 @@ async function uncompressKernel(image: string, output: string, signal: AbortSign
   const payload = await findPayload(file, '/kernel/image');
   if (payload === undefined) return await rename(image, output);
   const { offset, length } = payload;
-  const compressed = createReadStream(image, { start: offset, end: offset + length - 1 });
+  const compressed = readChunks(image, { start: offset, length });
   const sink = createWriteStream(output);
   if (payload.compression === 'lz4') {
     const tool = ['lz4', '-d', '-c', '-q', '-', '-'];

@@ -1,0 +1,39 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+/** A real docker-registry on a free loopback port, with a store of its own. */
+export async function startRegistry(): Promise<{ host: string } & AsyncDisposable> {
+  const directory = await mkdtemp(join(tmpdir(), 'protect-registry-'));
+  const config = join(directory, 'config.yml');
+  const lines = [
+    'version: 0.1',
+    'log: { level: info, formatter: json, accesslog: { disabled: true } }',
+    `storage: { filesystem: { rootdirectory: ${join(directory, 'store')} } }`,
+    'http: { addr: "127.0.0.1:0" }',
+  ];
+  await writeFile(config, lines.join('\n'));
+  const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const closed = once(child, 'close');
+  const address = new Promise<string>((resolve, reject) => {
+    let log = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      log = (log + text).slice(-65536);
+      const found = /listening on (127\.0\.0\.1:\d+)/.exec(log)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.once('error', reject);
+    closed.then(() => reject(new Error(`docker-registry ended: ${log}`)), reject);
+  });
+  const host = await address;
+  return {
+    host,
+    async [Symbol.asyncDispose]() {
+      child.kill();
+      await closed;
+      await rm(directory, { recursive: true, force: true });
+    },
+  };
+}
