@@ -99,6 +99,7 @@ class FileConsoleLog implements ConsoleLog {
   #file: FileHandle | undefined;
   #fileBytes = 0;
   #broken = false;
+  #done = false;
 
   constructor(
     domain: Pick<Domain, 'zoneId' | 'openConsole' | 'ended'>,
@@ -126,10 +127,7 @@ class FileConsoleLog implements ConsoleLog {
         await this.#flushed();
         // From here to the reading nothing is written, and what arrives meanwhile goes to the follower.
         const history = readConsoleHistory(this.#path);
-        this.#writing = history.then(
-          () => undefined,
-          () => undefined,
-        );
+        this.#writing = Promise.allSettled([this.#writing, history]).then(() => undefined);
         this.#followers.add(follower);
         const kept = await history;
         if (kept.length > 0) yield kept;
@@ -141,7 +139,7 @@ class FileConsoleLog implements ConsoleLog {
         if (chunk) {
           follower.bytes -= chunk.length;
           yield chunk;
-        } else if (this.#stop.signal.aborted) {
+        } else if (this.#done) {
           return;
         } else {
           await new Promise<void>((resolve) => {
@@ -174,24 +172,28 @@ class FileConsoleLog implements ConsoleLog {
   }
 
   async #run(): Promise<void> {
-    // A machine that ends closes its console by itself, after its last words.
-    void this.#domain.ended.then(() => this.#stop.abort());
+    const over = new AbortController();
+    const isOver = () => over.signal.aborted || this.#stop.signal.aborted;
+    void this.#domain.ended.then(() => over.abort());
+    const retrying = AbortSignal.any([over.signal, this.#stop.signal]);
     this.#fileBytes = await sizeOf(this.#path);
-    while (!this.#stop.signal.aborted) {
+    while (!isOver()) {
       try {
         await this.#readOnce(await this.#domain.openConsole(this.#stop.signal));
       } catch (error) {
         if (!this.#stop.signal.aborted)
           this.#logger.debug({ err: error }, 'the console cannot be opened yet');
       }
-      await delay(retryMs, undefined, { signal: this.#stop.signal }).catch(() => undefined);
+      await delay(retryMs, undefined, { signal: retrying }).catch(() => undefined);
     }
     await this.#flushed();
     await this.#file?.close();
     this.#file = undefined;
+    this.#done = true;
     for (const follower of this.#followers) follower.wake?.();
   }
 
+  /** A machine that ends closes its console by itself, after its last words. */
   async #readOnce(stream: Duplex): Promise<void> {
     this.#stream = stream;
     const onStop = () => stream.destroy();
@@ -200,6 +202,7 @@ class FileConsoleLog implements ConsoleLog {
       await new Promise<void>((resolve) => {
         stream.on('data', (chunk: Buffer) => this.#take(chunk));
         stream.on('error', () => undefined);
+        stream.on('end', () => stream.destroy());
         stream.on('close', resolve);
         if (stream.destroyed) resolve();
       });
