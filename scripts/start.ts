@@ -16,7 +16,7 @@ const busyboxLayout = join(projectRoot, 'zone/build/busybox');
 const introduction = [
   'echo "kernel    $(uname -a)"',
   'echo "hostname  $(hostname)"',
-  'echo "PID 1     $(tr "\\0" " " </proc/1/cmdline)"',
+  'echo "PID 1     $(tr "\\0" " " </proc/1/cmdline | head -c 20)…"',
   'echo "addresses"; ip addr',
 ].join('; ');
 
@@ -55,7 +55,13 @@ async function main(): Promise<number> {
   let failed = true;
   try {
     await steps.run('clear what an earlier run left', () => takeDown(options.stateDir));
-    stack = await demonstrate(options, steps, interrupted.signal);
+    await prepareImages(steps, interrupted.signal);
+    const { stateDir, keep } = options;
+    const running = await steps.run('bus and five services', () =>
+      takeUp({ stateDir, keep, signal: interrupted.signal }),
+    );
+    stack = running;
+    await demonstrate(running, keep, steps, interrupted.signal);
     failed = false;
   } catch (error) {
     if (!exitSignal)
@@ -74,12 +80,17 @@ async function main(): Promise<number> {
   return exitSignal ? 128 + constants.signals[exitSignal] : failed ? 1 : 0;
 }
 
-async function demonstrate(options: StartOptions, steps: Steps, signal: AbortSignal): Promise<RunningStack> {
+async function prepareImages(steps: Steps, signal: AbortSignal): Promise<void> {
   await steps.run('zone kernel and initial ramdisk', () => runScript('zone/build.ts', signal));
   await steps.run('demonstration image', () => buildBusyboxImage(busyboxLayout));
-  const stack = await steps.run('bus and five services', () =>
-    takeUp({ stateDir: options.stateDir, keep: options.keep, signal }),
-  );
+}
+
+async function demonstrate(
+  stack: RunningStack,
+  keep: boolean,
+  steps: Steps,
+  signal: AbortSignal,
+): Promise<void> {
   const protect = (args: readonly string[], show = false) =>
     protectOutput(stack.paths, args, { signal, show });
 
@@ -92,14 +103,13 @@ async function demonstrate(options: StartOptions, steps: Steps, signal: AbortSig
   await steps.run('workload launch and its output', () =>
     protect([...launch, '--name', 'hello', '--attach', image, 'sh', '-c', introduction], true),
   );
-  if (options.keep) {
+  if (keep) {
     await steps.run('second workload, which stays', () =>
       protect([...launch, '--name', 'shell', '--wait', image, 'sleep', '2147483647']),
     );
   } else {
     await steps.run('zone destroy', () => protect(['zone', 'destroy', '--wait', zone]));
   }
-  return stack;
 }
 
 async function runScript(path: string, signal: AbortSignal): Promise<void> {
