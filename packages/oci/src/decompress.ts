@@ -54,7 +54,9 @@ export async function* withDiffId(
 
 function decoderFor(head: Buffer) {
   if (head[0] === 0x1f && head[1] === 0x8b) return createGunzip({ chunkSize: chunkBytes });
-  if (head.length >= 4 && head.readUInt32LE(0) === 0xfd2fb528)
+  const magic = head.length >= 4 ? head.readUInt32LE(0) : 0;
+  // A zstd stream may begin with a skippable frame, as zstd:chunked and pzstd write them.
+  if (magic === 0xfd2fb528 || magic >>> 4 === 0x184d2a5)
     return createZstdDecompress({ chunkSize: chunkBytes });
   return undefined;
 }
