@@ -19,15 +19,15 @@ export async function enableForwarding(namespace: Namespace, signal: AbortSignal
   const parameters = new Map<string, string>();
   if (namespace.path === '') {
     for (const name of await advertisedInterfaces()) {
-      parameters.set(`net.ipv6.conf.${name}.accept_ra`, '2');
+      parameters.set(`net/ipv6/conf/${name}/accept_ra`, '2');
     }
   } else {
     for (const [family, name, value] of linkParameters) {
-      parameters.set(`net.${family}.conf.default.${name}`, value);
+      parameters.set(`net/${family}/conf/default/${name}`, value);
     }
   }
-  parameters.set('net.ipv4.ip_forward', '1');
-  parameters.set('net.ipv6.conf.all.forwarding', '1');
+  parameters.set('net/ipv4/ip_forward', '1');
+  parameters.set('net/ipv6/conf/all/forwarding', '1');
   await namespace.setParameters(parameters, signal);
 }
 
@@ -39,7 +39,7 @@ export async function setLinkParameters(
 ): Promise<void> {
   if (namespace.path !== '') return;
   const parameters = linkParameters.map(
-    ([family, name, value]) => [`net.${family}.conf.${linkName}.${name}`, value] as const,
+    ([family, name, value]) => [`net/${family}/conf/${linkName}/${name}`, value] as const,
   );
   await namespace.setParameters(new Map(parameters), signal);
 }
@@ -47,7 +47,7 @@ export async function setLinkParameters(
 /** Interfaces of the host that take router advertisements only as long as it does not forward. */
 async function advertisedInterfaces(): Promise<string[]> {
   const folder = '/proc/sys/net/ipv6/conf';
-  const names = (await readdir(folder)).filter((name) => name !== 'all' && !name.includes('.'));
+  const names = (await readdir(folder)).filter((name) => name !== 'all');
   const values = await Promise.all(
     names.map(async (name) => (await readFile(join(folder, name, 'accept_ra'), 'utf8')).trim()),
   );

@@ -17,7 +17,7 @@ export interface Namespace {
   ip(args: readonly string[], options: ToolOptions): Promise<string>;
   /** Runs `nft` in it. */
   nft(args: readonly string[], options: ToolOptions): Promise<string>;
-  /** Sets kernel parameters below /proc/sys that hold for the whole namespace, by their dotted names. */
+  /** Sets kernel parameters below /proc/sys that hold for the whole namespace, by their paths there. */
   setParameters(parameters: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
 }
 
@@ -61,7 +61,7 @@ function hostNamespace(): Namespace {
     nft: (args, options) => run('nft', args, options),
     async setParameters(parameters) {
       for (const [key, value] of parameters) {
-        await writeFile(join('/proc/sys', key.replaceAll('.', '/')), value);
+        await writeFile(join('/proc/sys', key), value);
       }
     },
   };

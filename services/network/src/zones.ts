@@ -121,6 +121,7 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
   }
 
   async function prepare(zone: PrepareZone, signal: AbortSignal): Promise<Reservation> {
+    signal.throwIfAborted();
     configuration();
     const plan = planPrepare(store.reservation(zone.zoneId), zone);
     switch (plan.kind) {

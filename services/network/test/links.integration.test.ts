@@ -324,3 +324,25 @@ test('links: many zones at once are all made, each once', async () => {
   }
   console.log(`one link: median ${times.toSorted((a, b) => a - b)[5]?.toFixed(1)} ms`);
 });
+
+test("links: in the host's own namespace other interfaces keep working as before", async () => {
+  using host = makeNamespace();
+  const folder = await mkdtemp(join(tmpdir(), 'protect-network-'));
+  try {
+    host.run('ip', 'link', 'add', 'uplink', 'type', 'veth', 'peer', 'name', 'uplink.7');
+    host.run('sysctl', '-qw', 'net/ipv6/conf/uplink/accept_ra=1', 'net/ipv6/conf/uplink.7/accept_ra=1');
+    const script = join(import.meta.dirname, 'host-namespace.ts');
+    const report = host.run(process.execPath, script, join(folder, 'network.db'));
+    expect(JSON.parse(report)).toEqual({
+      netnsPath: '',
+      forwarding: ['1', '1'],
+      tap: ['1', '0', '0'],
+      // 2: goes on taking router advertisements although the host forwards now.
+      uplinkAcceptRa: ['2', '2'],
+      defaultProxyArp: '0',
+    });
+    expect(taps(host)).toEqual([]);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+});

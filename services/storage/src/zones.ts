@@ -136,6 +136,7 @@ export function createZones({ paths, store }: { paths: StatePaths; store: ZoneSt
   }
 
   async function prepare(zone: PrepareZone, signal: AbortSignal): Promise<ProvidedDisk | undefined> {
+    signal.throwIfAborted();
     requireConfiguration();
     const plan = planPrepare(store.zone(zone.zoneId), zone);
     if (plan.kind === 'refuse') throw refused(plan.reason);
@@ -155,6 +156,7 @@ export function createZones({ paths, store }: { paths: StatePaths; store: ZoneSt
   }
 
   async function provide(request: ProvideDisk, signal: AbortSignal): Promise<ProvidedDisk> {
+    signal.throwIfAborted();
     requireConfiguration();
     const held = store.zone(request.zoneId);
     const plan = planProvide(held, request);
