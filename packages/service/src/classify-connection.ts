@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { withPlainAuthority } from './http2-authority.ts';
 
 /** How a connection's first bytes say it wants to be served. */
 export type ClassifiedConnection =
@@ -22,7 +23,9 @@ export function classifyConnection(socket: Socket, found: (connection: Classifie
     if (head.length < preface.length && preface.startsWith(head)) return;
     socket.off('readable', onReadable);
     socket.unshift(start);
-    found(head === preface ? { protocol: 'http2', stream: socket } : { protocol: 'http1' });
+    found(
+      head === preface ? { protocol: 'http2', stream: withPlainAuthority(socket) } : { protocol: 'http1' },
+    );
   };
   socket.on('readable', onReadable);
 }

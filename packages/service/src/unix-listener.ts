@@ -11,6 +11,7 @@ import {
 } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { type ClassifiedConnection, classifyConnection } from './classify-connection.ts';
+import { isPlainAuthority } from './http2-authority.ts';
 
 /** Longest path that fits a socket address, without its closing zero. */
 export const maxSocketPathBytes = 107;
@@ -52,12 +53,21 @@ export async function listenOnUnixSocket(options: UnixListenerOptions): Promise<
   const sockets = new Set<Socket>();
   /** The caller's socket by what a request knows: its HTTP/2 session or the socket itself. */
   const owners = new WeakMap<object, Socket>();
-  const handler = connectNodeAdapter({
+  const adapter = connectNodeAdapter({
     routes: options.routes,
     interceptors: options.interceptors ?? [],
     readMaxBytes: options.readMaxBytes ?? 16 * 1024 * 1024,
     contextValues: (request) => contextValues(request, owners, options.contextValues),
   });
+  // A host that is no host would throw where nobody can catch it.
+  const handler: typeof adapter = (request, response) => {
+    for (const name of [':authority', 'host']) {
+      const authority = request.headers[name];
+      if (authority !== undefined && !isPlainAuthority(String(authority)))
+        request.headers[name] = 'localhost';
+    }
+    adapter(request, response);
+  };
   const http1 = createHttp1Server(handler);
   const http2 = createHttp2Server({ settings: { maxConcurrentStreams: 1024 } }, handler);
   const sessions = new Set<ServerHttp2Session>();
