@@ -41,3 +41,7 @@ export function invalid(message: string): ConnectError {
 export function refused(message: string): ConnectError {
   return new ConnectError(message, Code.FailedPrecondition);
 }
+
+export function absent(message: string): ConnectError {
+  return new ConnectError(message, Code.NotFound);
+}

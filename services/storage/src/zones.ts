@@ -9,7 +9,7 @@ import { findHostUse } from './disks/host-use.ts';
 import { linkImage, openCachedImage } from './disks/image-link.ts';
 import { makeScratchDevice, makeScratchFile, scratchName } from './disks/scratch-disk.ts';
 import { withdrawFile } from './disks/withdraw-file.ts';
-import { filesystemError, refused } from './errors.ts';
+import { absent, filesystemError, refused } from './errors.ts';
 import { planPrepare, planProvide, planRetain, planWithdraw, type RetainAction } from './plan.ts';
 import type { ZoneStore } from './state/zone-store.ts';
 import {
@@ -79,7 +79,7 @@ export function createZones({ paths, store }: { paths: StatePaths; store: ZoneSt
   async function findNamed(name: string): Promise<HostDevice> {
     const path = requireConfiguration().blockDevices.get(name);
     if (path === undefined)
-      throw refused(`no block device ${name}; add [block.devices.${name}] to daemon.toml`);
+      throw absent(`no block device ${name}; add [block.devices.${name}] to daemon.toml`);
     return findHostDevice(path);
   }
 

@@ -96,7 +96,7 @@ test('block device: unknown names, absent devices and other files are refused', 
   await expect(attempt('/dev/absent')).rejects.toMatchObject({ code: Code.NotFound });
   await expect(attempt('/dev/null')).rejects.toMatchObject({ code: Code.InvalidArgument });
   await expect(storage.provide(zone, { source: { kind: 'named', name: 'slow' } })).rejects.toMatchObject({
-    code: Code.FailedPrecondition,
+    code: Code.NotFound,
   });
 });
 
