@@ -1,9 +1,10 @@
 #include "disks.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include "files.h"
 
@@ -46,10 +47,14 @@ struct search {
 
 static bool matches(const char *name, const char *serial, void *context) {
   const struct search *search = context;
-  struct stat status;
   if (strcmp(serial, search->serial) != 0) return false;
   snprintf(search->path, disk_path_bytes, "/dev/%.32s", name);
-  return stat(search->path, &status) == 0 && S_ISBLK(status.st_mode);
+  /* A disk has its folder and its node a moment before it can be opened (ENXIO until then); the event that
+   * tells of it comes last, and brings us here again. */
+  int opened = open(search->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (opened < 0) return false;
+  close(opened);
+  return true;
 }
 
 bool disk_find(const char *serial, char *path) { return each_disk(matches, &(struct search){serial, path}); }
