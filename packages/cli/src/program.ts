@@ -49,9 +49,9 @@ export function connectionOption(args: readonly string[]): string | undefined {
 /** What a failure is said to have happened in: the command without its options. */
 export function commandName(args: readonly string[]): string {
   const [noun, verb] = words(args);
-  const known = noun === undefined ? undefined : catalogue[noun];
+  const known = noun !== undefined && Object.hasOwn(catalogue, noun) ? catalogue[noun] : undefined;
   if (noun === undefined || known === undefined) return 'protect';
-  return verb !== undefined && verb in known.verbs ? `${noun} ${verb}` : noun;
+  return verb !== undefined && Object.hasOwn(known.verbs, verb) ? `${noun} ${verb}` : noun;
 }
 
 function words(args: readonly string[]): string[] {
