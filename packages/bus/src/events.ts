@@ -29,26 +29,46 @@ const responseSchema = z.object({
   error: z.object({ code: z.number(), description: z.string().optional() }).optional(),
 });
 
+/** Connections on which the stream is known to be there. */
+const ensured = new WeakMap<Bus, Promise<void>>();
+
 /**
  * Stores an event in the stream, which it makes when there is none. Settles when nats-server has it on disk;
- * UNAVAILABLE when it does not: publish it again, with the same id.
+ * rejects with UNAVAILABLE or DEADLINE_EXCEEDED when it does not: publish it again, with the same id.
  */
 export async function publishEvent(
   bus: Bus,
   event: BusEvent,
   options: { signal?: AbortSignal } = {},
 ): Promise<void> {
+  // Without the stream a plain subscriber would swallow the event, and nobody would say so.
+  await ensureEventStream(bus);
   try {
     await publishOnce(bus, event, options.signal);
   } catch (error) {
-    if (!(error instanceof ConnectError) || error.code !== Code.Unavailable || !bus.connected) throw error;
-    await ensureEventStream(bus, options);
-    await publishOnce(bus, event, options.signal);
+    ensured.delete(bus);
+    throw error;
   }
 }
 
-/** Makes the stream when there is none; an existing one stays as it is. */
-export async function ensureEventStream(bus: Bus, options: { signal?: AbortSignal } = {}): Promise<void> {
+/** Makes the stream when there is none; an existing one stays as it is. Asks once for each connection. */
+export function ensureEventStream(bus: Bus): Promise<void> {
+  const known = ensured.get(bus);
+  if (known !== undefined) return known;
+  const made = makeEventStream(bus);
+  ensured.set(bus, made);
+  const forget = () => {
+    if (ensured.get(bus) === made) ensured.delete(bus);
+  };
+  made.catch(forget);
+  const off = bus.onDisconnect(() => {
+    forget();
+    off();
+  });
+  return made;
+}
+
+async function makeEventStream(bus: Bus): Promise<void> {
   const config = {
     name: eventStream,
     subjects: [everyEvent],
@@ -63,7 +83,7 @@ export async function ensureEventStream(bus: Bus, options: { signal?: AbortSigna
   const answer = await bus.request(
     `$JS.API.STREAM.CREATE.${eventStream}`,
     Buffer.from(JSON.stringify(config)),
-    { timeoutMs: publishTimeoutMs, ...options },
+    { timeoutMs: publishTimeoutMs },
   );
   const { error } = parseResponse(answer.data);
   if (error && !/already in use/.test(error.description ?? '')) {

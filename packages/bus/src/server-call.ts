@@ -20,15 +20,17 @@ import {
 } from './metadata.ts';
 import type { BusMessage } from './nats.ts';
 import type { Route } from './router.ts';
-import { parseReplySubject } from './subjects.ts';
+import { frameSubject, parseReplySubject } from './subjects.ts';
 import { encodeEnd, encodeError } from './wire-error.ts';
 
 /** The server's end of one call. */
 export interface ServerCall {
   /** A frame that the caller sent after the call's first message. */
   receive(bytes: Uint8Array): void;
-  /** Called every interval; gives the call up when the caller has been silent for too many. */
+  /** Called every interval: asks whether the caller is there, and gives up when it has been silent for long. */
   tick(): void;
+  /** Nobody listens any more where the call is answered. */
+  callerGone(): void;
   /** Ends the call with `error`; the caller is told when the bus still reaches it. */
   abort(error: ConnectError): void;
   /** Settles when the handler has returned and its answer is sent. Never rejects. */
@@ -50,8 +52,9 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
   // Someone who calls by hand sends JSON, often without saying so.
   const binary = /^application\/(x-)?proto(buf)?$/.test(requestHeader.get('content-type') ?? '');
   const streamed = requestHeader.has(streamHeader);
-  /** Only our own callers understand frames. */
-  const framed = parseReplySubject(reply) !== undefined;
+  /** Only our own callers have one, and understand frames. */
+  const address = parseReplySubject(reply);
+  const framed = address !== undefined;
   const cancelled = new AbortController();
   const serialization = createMethodSerializationLookup(spec.method, undefined, undefined, {
     readMaxBytes: maxMessageBytes,
@@ -159,6 +162,7 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
     });
   }
 
+  const callerGone = () => abort(new ConnectError('the caller is gone', Code.Canceled));
   const done = run();
   return {
     done,
@@ -182,11 +186,13 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
       }
     },
     tick() {
+      if (!address || over || !bus.connected) return;
       silentIntervals += 1;
-      if (framed && silentIntervals > maxSilentIntervals) {
-        abort(new ConnectError('the caller gave no sign of life', Code.Canceled));
-      }
+      if (silentIntervals > maxSilentIntervals) callerGone();
+      // nats-server answers for a caller that is gone.
+      else bus.publish(reply, encodeFrame({ kind: 'pong' }), { reply: frameSubject(address) });
     },
+    callerGone,
   };
 }
 

@@ -112,6 +112,10 @@ function createBusServer(bus: Bus, version: string): BusServer {
     const address = parseFrameSubject(message.subject);
     if (address?.server !== bus.service) return;
     const call = calls.get(`${address.caller}.${address.callId}`);
+    if (message.status === 503) {
+      call?.callerGone();
+      return;
+    }
     if (call) {
       call.receive(message.data);
       return;
