@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import { publishEvent } from '@protect/bus/events';
 import { watchPresence } from '@protect/bus/presence';
@@ -21,6 +22,7 @@ import { startOutboxPublisher } from './events/outbox-publisher.ts';
 import { createWatchHub } from './events/watch-hub.ts';
 import { createHostStatus } from './host/host-status.ts';
 import { loadHostUuid } from './host/host-uuid.ts';
+import { probeAcceleration } from './hypervisor/qemu/acceleration.ts';
 import { createQemuHypervisor } from './hypervisor/qemu/driver.ts';
 import { startIdmLink } from './idm/link.ts';
 import { createIdmSnoop } from './idm/snoop.ts';
@@ -35,6 +37,7 @@ import { Workloads } from './workloads/workloads.ts';
 import { adoptZones } from './zones/adopt.ts';
 import { bootDefaults } from './zones/boot-defaults.ts';
 import { createBootImages } from './zones/boot-images.ts';
+import { probingHypervisor } from './zones/probing-hypervisor.ts';
 import { ZoneSupervisor } from './zones/supervisor.ts';
 import { Zones } from './zones/zones.ts';
 
@@ -79,7 +82,14 @@ export async function startDaemon(context: ServiceContext): Promise<RunningServi
   });
 
   const snoop = createIdmSnoop();
-  const hypervisor = createQemuHypervisor({ paths, logger, acceleration: 'tcg' });
+  const hypervisor = probingHypervisor(
+    (acceleration) => createQemuHypervisor({ paths, logger, acceleration }),
+    async () => {
+      const { kernelPath } = await bootImages.kernel(undefined, stop.signal);
+      const recordPath = join(paths.bootCache, 'acceleration.json');
+      return await probeAcceleration({ kernelPath, recordPath, logger, signal: stop.signal });
+    },
+  );
   const zoneDeps = {
     state,
     paths,
@@ -174,8 +184,7 @@ export async function startDaemon(context: ServiceContext): Promise<RunningServi
   /** So that the first launch need not wait for it; a launch tries again and tells what is wrong. */
   async function unpackDefaults(): Promise<void> {
     try {
-      const both = [bootImages.kernel(undefined, stop.signal), bootImages.initrd(undefined, stop.signal)];
-      await Promise.all(both);
+      await Promise.all([hypervisor.probed(), bootImages.initrd(undefined, stop.signal)]);
     } catch (error) {
       logger.warn({ err: error, ...defaults }, 'zones have no default kernel or ramdisk yet');
     }

@@ -1,7 +1,10 @@
-import { ConsoleLog } from '../zones/console-log.ts';
+import { readConsoleHistory } from '../hypervisor/console-log.ts';
 import { decodeZoneId } from './decode-id.ts';
 import type { ControlDeps, ControlMethods } from './deps.ts';
 import { firstMessage } from './first-message.ts';
+
+/** Bytes of one message. */
+const replyBytes = 64 * 1024;
 
 /**
  * What the zone prints on its console, its history first when asked for, and what the caller types. The
@@ -14,8 +17,6 @@ export function attachZoneConsole(
     const { first, rest } = await firstMessage(requests);
     const zone = deps.zones.get(decodeZoneId(first.zoneId));
     const live = deps.supervisor.console(zone.id);
-    const log = live?.log ?? (await ConsoleLog.open(deps.paths.zoneConsoleLog(zone.id)));
-    if (live === undefined) log.close();
     const type = async () => {
       let { data } = first;
       while (live !== undefined) {
@@ -30,7 +31,15 @@ export function attachZoneConsole(
       'console input',
       type().catch(() => undefined),
     );
-    const from = first.replayHistory ? 0 : log.end;
-    for await (const data of log.read(from, signal)) yield { data };
+    if (live === undefined) {
+      const history = await readConsoleHistory(deps.paths.zoneConsoleLog(zone.id));
+      if (first.replayHistory) yield* pieces(history);
+      return;
+    }
+    for await (const data of live.follow(signal, { replay: first.replayHistory })) yield* pieces(data);
   };
+}
+
+function* pieces(data: Buffer) {
+  for (let at = 0; at < data.length; at += replyBytes) yield { data: data.subarray(at, at + replyBytes) };
 }

@@ -2,13 +2,13 @@ import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/service/ids';
+import { type ConsoleLog, openConsoleLog } from '../hypervisor/console-log.ts';
 import type { Domain, DomainEnd } from '../hypervisor/hypervisor.ts';
 import type { IdmLink } from '../idm/link.ts';
 import { waitFor } from '../state/wait-for.ts';
 import type { ZoneRecord, ZoneStatus } from '../state/zone-record.ts';
 import type { ReadyZone } from '../workloads/deps.ts';
 import { zoneConfiguration } from './configure.ts';
-import { followConsole, type ZoneConsole } from './console.ts';
 import { launchZone } from './create.ts';
 import type { ZoneDeps, ZoneWorkloads } from './deps.ts';
 import { type Machine, plan, type ZoneAction } from './plan.ts';
@@ -28,7 +28,7 @@ interface Runtime {
   domain: Domain | undefined;
   end: DomainEnd | undefined;
   link: IdmLink | undefined;
-  console: ZoneConsole | undefined;
+  console: ConsoleLog | undefined;
   /** Ends the launch or configuration that is under way. */
   abort: AbortController | undefined;
   driving: Promise<void> | undefined;
@@ -108,7 +108,7 @@ export class ZoneSupervisor implements AsyncDisposable {
   }
 
   /** The console of a zone whose machine runs now. */
-  console(id: ZoneId): ZoneConsole | undefined {
+  console(id: ZoneId): ConsoleLog | undefined {
     return this.#runtimes.get(id)?.console;
   }
 
@@ -249,7 +249,7 @@ export class ZoneSupervisor implements AsyncDisposable {
     const { domain } = runtime;
     if (domain === undefined) return;
     const { paths, logger, openLink } = this.#deps;
-    runtime.console = await followConsole(domain, paths.zoneConsoleLog(id), logger);
+    runtime.console = openConsoleLog(domain, paths.zoneConsoleLog(id), { logger });
     runtime.link = openLink(domain, {
       onEvent: (event, connection) => this.#workloads.onZoneEvent(id, event, connection),
     });
