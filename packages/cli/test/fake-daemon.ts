@@ -160,9 +160,10 @@ export function createFakeDaemon(): FakeDaemon {
         yield { workloads: [...daemon.workloads.values()] };
       },
       async *attachWorkloadConsole(requests) {
-        const first = await requests[Symbol.asyncIterator]().next();
+        const iterator = requests[Symbol.asyncIterator]();
+        const first = await iterator.next();
         if (first.done === true) return;
-        yield* daemon.console(requests);
+        yield* daemon.console({ [Symbol.asyncIterator]: () => iterator });
         setWorkload(daemon, first.value.workloadId, WorkloadState.COMPLETED);
       },
       async *pullImage(request) {
@@ -208,13 +209,13 @@ export function addZone(
 
 export function addWorkload(
   daemon: FakeDaemon,
-  workload: { id: string; name: string; state: WorkloadState },
+  workload: { id: string; name: string; state: WorkloadState; tty?: boolean },
 ): void {
   daemon.workloads.set(
     workload.id,
     create(WorkloadSchema, {
       id: workload.id,
-      spec: { name: workload.name, zoneId },
+      spec: { name: workload.name, zoneId, process: { tty: workload.tty ?? false } },
       status: { state: workload.state },
     }),
   );
