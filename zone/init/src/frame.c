@@ -76,6 +76,10 @@ enum frame_result frame_decoder_next(struct frame_decoder *decoder, struct slice
   return frame_incomplete;
 }
 
+void frame_decoder_give_up(struct frame_decoder *decoder) {
+  if (decoder->start < decoder->end) skip(decoder, 1);
+}
+
 void frame_decoder_drop(struct frame_decoder *decoder) {
   skip(decoder, decoder->end - decoder->start);
   decoder->start = decoder->end = 0;

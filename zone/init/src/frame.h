@@ -41,6 +41,9 @@ void frame_decoder_filled(struct frame_decoder *decoder, size_t bytes);
 
 enum frame_result frame_decoder_next(struct frame_decoder *decoder, struct slice *packet);
 
+/* Gives up an unfinished frame; the search goes on at its second byte. */
+void frame_decoder_give_up(struct frame_decoder *decoder);
+
 /* Forgets everything that was received and not yet decoded. */
 void frame_decoder_drop(struct frame_decoder *decoder);
 

@@ -155,9 +155,11 @@ static void carrier_gone(void) {
   carrier = NULL;
 }
 
+/* A host that went away within a frame and came back at once left its beginning; the new host's hello is behind it. */
 static void stalled(struct timer *timer) {
   (void)timer;
-  frame_decoder_drop(&decoder);
+  frame_decoder_give_up(&decoder);
+  idm_wake();
 }
 
 static void tidy(struct timer *timer) {

@@ -9,9 +9,9 @@
 static int console = -1;
 
 bool log_open_console(void) {
+  if (console >= 0) return true;
   int fd = open("/dev/console", O_WRONLY | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
   if (fd < 0) return false;
-  if (console >= 0) close(console);
   console = fd;
   return true;
 }

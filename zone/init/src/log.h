@@ -6,7 +6,7 @@
 /* One line `protect-init: …` on the console; never waits for it. */
 __attribute__((format(printf, 1, 2))) void log_line(const char *format, ...);
 
-/* Takes /dev/console, or whatever the kernel has made of it since. False while there is none. */
+/* Takes /dev/console; false while the kernel has none, which may come with a module. */
 bool log_open_console(void);
 
 #endif

@@ -27,6 +27,7 @@
 static const char moved_argument[] = "moved";
 
 static void devices_changed(void) {
+  log_open_console();
   if (!idm_attached()) idm_attach(virtio_port_open("org.protect.idm"));
   workloads_disks_changed();
   configure_devices_changed();
@@ -63,7 +64,6 @@ static void load_boot_modules(void) {
     if (!name[0]) continue;
     snprintf(path, sizeof path, "/modules/%.200s", name);
     if (!modules_load_file(path, "")) warn("module %s: %m", name);
-    if (strcmp(name, "virtio_console.ko") == 0) log_open_console();
     loop_turn(0);
   }
 }

@@ -9,6 +9,7 @@
 #include "disks.h"
 #include "files.h"
 #include "modules.h"
+#include "oci_config.h"
 #include "spawn.h"
 #include "workload.h"
 
@@ -29,9 +30,9 @@ static bool write_slice(const struct workload *workload, const char *name, struc
   return file_write(workload_path(workload, name, path), content.data, content.size, mode);
 }
 
-static bool write_hostname(const struct workload *workload, struct slice wanted) {
+static bool write_hostname(const struct workload *workload, struct slice config) {
   char line[80] = "";
-  if (wanted.size == 0 || !slice_to_string(wanted, line, sizeof line - 1)) gethostname(line, sizeof line - 1);
+  if (!oci_config_hostname(config, line, sizeof line - 1)) gethostname(line, sizeof line - 1);
   strcat(line, "\n");
   return write_slice(workload, "hostname", slice_of(line), 0644);
 }
@@ -67,7 +68,7 @@ bool workload_write_bundle(struct workload *workload, const idm_CreateWorkloadRe
                  folder_make(workload_path(workload, "rootfs", path), 0755) &&
                  write_slice(workload, "config.json", request->oci_config, 0600) &&
                  write_slice(workload, "hosts", request->hosts_file, 0644) &&
-                 write_hostname(workload, request->hostname) &&
+                 write_hostname(workload, request->oci_config) &&
                  make_scratch(workload, request->scratch_mounts.count);
   if (!written) fail(workload, code_internal, "the workload's files cannot be written", strerror(errno));
   return written;

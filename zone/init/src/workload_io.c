@@ -9,21 +9,15 @@ static bool stream_bytes(struct workload *workload, int which, struct stream *st
                          struct slice *frame) {
   struct output *output = &workload->output[which];
   idm_OutputStream name = which == 0 ? idm_OutputStream_OUTPUT_STREAM_STDOUT : idm_OutputStream_OUTPUT_STREAM_STDERR;
-  /* An acknowledgement counts as credit too: what is stored is in nobody's way. */
-  uint64_t in_flight = workload->output[0].sent - workload->output[0].ring.base + workload->output[1].sent -
-                       workload->output[1].ring.base;
-  uint64_t window = idm_host_window();
-  uint64_t allowed = window > in_flight ? window - in_flight : 0;
-  if (stream->credit > allowed) allowed = stream->credit;
   size_t size;
   const uint8_t *bytes = ring_span(&output->ring, output->sent, &size);
   if (size > output_chunk_bytes) size = output_chunk_bytes;
-  if (size > allowed) size = (size_t)allowed;
+  if (size > stream->credit) size = (size_t)stream->credit;
   if (size > 0) {
     memcpy(payload, bytes, size);
     *frame = packet_output(payload, size, stream->id, name, output->sent, false);
     output->sent += size;
-    stream->credit -= size < stream->credit ? size : stream->credit;
+    stream->credit -= size;
     return true;
   }
   if (output->fd >= 0 || output->sent != output->ring.end || output->end_sent) return false;

@@ -7,6 +7,7 @@
 #include "bounds.h"
 #include "cgroup.h"
 #include "configure.h"
+#include "oci_config.h"
 #include "workload.h"
 
 static struct workload workloads[workload_limit];
@@ -69,7 +70,7 @@ void workloads_create(const idm_CreateWorkloadRequest *request, struct reply *re
     return;
   }
   *workload = (struct workload){.console_listener = -1,
-                                .terminal = request->terminal || request->has_terminal_size,
+                                .terminal = oci_config_terminal(request->oci_config),
                                 .keeps_stdin = request->stdin,
                                 .rows = request->terminal_size.rows,
                                 .columns = request->terminal_size.columns,
