@@ -51,6 +51,9 @@ export async function takeUp(options: TakeUpOptions): Promise<RunningStack> {
   let record: StackRecord = { netns, owner, keep: options.keep, processes: [] };
   writeStackRecord(root, record);
   const paths = statePaths(await reachableState(root));
+  mkdirSync(join(root, 'tmp'), { recursive: true });
+  // As open as /tmp: tools that run without privileges use it too.
+  chmodSync(join(root, 'tmp'), 0o1777);
   const start = async (spec: HostProcessSpec) => {
     const onStart = (id: ProcessId) => {
       const others = record.processes.filter(({ name }) => name !== spec.name);
@@ -121,7 +124,7 @@ function natsServerSpec(paths: StatePaths): HostProcessSpec {
     name: 'nats-server',
     file: 'nats-server',
     args: ['--config', paths.natsServerConfig],
-    env: serviceEnvironment(),
+    env: serviceEnvironment(paths),
     logPath: paths.log('nats-server'),
     isReadyLine: (line) => line.includes('Server is ready'),
   };
@@ -132,19 +135,16 @@ function serviceSpec(name: ServiceName, paths: StatePaths, flags: readonly strin
     name,
     file: join(projectRoot, 'services', name, 'bin', `protect-${name}`),
     args: ['--state', paths.root, ...flags],
-    env: serviceEnvironment(),
+    env: serviceEnvironment(paths),
     logPath: paths.log(name),
     isReadyLine: (line) => line.includes('"msg":"ready"'),
   };
 }
 
 /** What a unit would give them; nothing of npm's, Vitest's or the caller's. */
-function serviceEnvironment(): NodeJS.ProcessEnv {
-  return {
-    PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
-    HOME: '/root',
-    LANG: 'C.UTF-8',
-  };
+function serviceEnvironment(paths: StatePaths): NodeJS.ProcessEnv {
+  const searchPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+  return { PATH: searchPath, HOME: '/root', LANG: 'C.UTF-8', TMPDIR: join(paths.root, 'tmp') };
 }
 
 /** Like Promise.all, but waits until no start is under way any more, so that a clean-up sees them all. */

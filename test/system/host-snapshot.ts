@@ -14,12 +14,15 @@ export interface HostSnapshot {
   readonly loopDevices: readonly string[];
   /** Control groups of zones. */
   readonly cgroups: readonly string[];
-  /** Paths below the state folder, and temporary files with our name outside it. */
+  /** Paths below the state folder, which also holds the services' temporary files. */
   readonly files: readonly string[];
 }
 
-/** Files of a running stack that change without being leftovers: databases, the bus' store, logs, caches. */
-const changing = /^(db|nats|log|cache)(\/|$)/;
+/** Names of the namespaces that stacks and tests make. */
+const stackNetns = /^protect/;
+
+/** What a running stack changes without leaving anything: databases, the bus' store, logs, caches, two folders. */
+const changing = /^(db|nats|log|cache)(\/|$)|^(zones|tmp)$/;
 
 /** The host as it is now, as far as a stack on `stateDir` could change it. */
 export async function snapshotHost(stateDir: string, netns: string): Promise<HostSnapshot> {
@@ -28,23 +31,18 @@ export async function snapshotHost(stateDir: string, netns: string): Promise<Hos
     runCommand('ip', ['-n', netns, '-br', 'link']).catch(() => ''),
     runCommand('losetup', ['--list', '--noheadings', '--raw', '--output', 'NAME,BACK-FILE']),
   ]);
+  const processes = processesOf(stateDir, netns);
   const linkNames = (text: string, where: string) =>
     lines(text).map((line) => `${where}: ${line.split(/[\s@]/)[0]}`);
   return {
-    processes: processesOf(stateDir, netns),
+    processes,
     links: [...linkNames(links, 'host'), ...linkNames(netnsLinks, netns)],
-    namespaces: list('/run/netns'),
-    mounts: mountPoints(),
+    // Other stacks of this host come and go meanwhile.
+    namespaces: list('/run/netns').filter((name) => name === netns || !stackNetns.test(name)),
+    mounts: mountPoints().filter((path) => path === `/run/netns/${netns}` || !path.startsWith('/run/netns/')),
     loopDevices: lines(loops),
-    cgroups: cgroupsOfOurs(),
-    files: [
-      ...tree(stateDir).filter((path) => !changing.test(path)),
-      ...['/tmp', '/run', '/dev/shm'].flatMap((folder) =>
-        list(folder)
-          .filter((name) => name.startsWith('protect'))
-          .map((name) => join(folder, name)),
-      ),
-    ],
+    cgroups: cgroupsOfOurs(new Set(processes.map((line) => line.split(' ')[0] ?? ''))),
+    files: tree(stateDir).filter((path) => !changing.test(path)),
   };
 }
 
@@ -91,11 +89,13 @@ function mountPoints(): string[] {
   return lines(text('/proc/self/mountinfo')).map((line) => line.split(' ')[4] ?? '');
 }
 
-function cgroupsOfOurs(): string[] {
+/** Groups without a process, or with one of ours; those of other stacks hold their hypervisors. */
+function cgroupsOfOurs(ours: ReadonlySet<string>): string[] {
   return cgroupRoots.flatMap((root) =>
     list(root)
       .filter((name) => parseZoneId(name))
-      .map((name) => join(root, name)),
+      .map((name) => join(root, name))
+      .filter((path) => lines(text(join(path, 'cgroup.procs'))).every((pid) => ours.has(pid))),
   );
 }
 

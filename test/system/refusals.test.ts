@@ -1,7 +1,8 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { writeLayout } from '@protect/oci/layout-writer';
 import { OciImageFormat } from '@protect/proto/control-common';
 import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -119,11 +120,11 @@ describe('an image is refused', () => {
 
   test('when a layer is not what its digest says', async () => {
     const layout = join(folder, 'tampered');
-    const source = (await busyboxImage()).slice('oci:'.length);
-    await execa('cp', ['-r', source, layout]);
-    const { stdout } = await execa('find', [join(layout, 'blobs'), '-type', 'f', '-size', '+100k']);
-    const layer = stdout.split('\n')[0] ?? '';
-    await writeFile(layer, 'not the layer');
+    // Not the image of other tests: that one is in the cache, which is right without looking at the layout.
+    const content = Buffer.alloc(64 * 1024, 'tampered');
+    await writeLayout(layout, { layers: [[{ type: 'file', path: 'file', source: { bytes: content } }]] });
+    const { stdout } = await execa('find', [join(layout, 'blobs'), '-type', 'f', '-size', '+32k']);
+    await writeFile(stdout, 'not the layer');
     const error = await refusal(pullImage(stack.client, `oci:${layout}`));
     expect([Code.InvalidArgument, Code.DataLoss, Code.FailedPrecondition]).toContain(error.code);
     expect(error.rawMessage).toMatch(/sha256|digest|size|longer|shorter|bytes/);
@@ -144,21 +145,28 @@ test('a workload with an image that was never pulled is not found, in a zone tha
   await destroyZone(stack.client, zone.id);
 });
 
-test('a service refuses a broken daemon.toml with exit code 78, naming file, line and key', async () => {
-  const state = await mkdtemp(join(tmpdir(), 'protect-broken-'));
+test('the daemon refuses a broken daemon.toml with exit code 78, naming file, line and key', async () => {
+  const { daemon } = stack.services;
+  const good = await readFile(stack.paths.daemonToml, 'utf8');
+  await daemon.end();
   try {
-    await writeFile(join(state, 'daemon.toml'), '[zone]\nmemory-limit-mb = "much"\n');
-    const result = await execa(join(projectRoot, 'services/daemon/bin/protect-daemon'), ['--state', state], {
-      reject: false,
-      all: true,
-      timeout: 30_000,
-    });
+    await writeFile(stack.paths.daemonToml, '[zone]\nmemory-limit-mb = "much"\n');
+    const result = await execa(
+      join(projectRoot, 'services/daemon/bin/protect-daemon'),
+      ['--state', stack.state],
+      {
+        reject: false,
+        all: true,
+        timeout: 30_000,
+      },
+    );
     expect(result.exitCode).toBe(78);
     expect(result.all).toContain('daemon.toml');
     expect(result.all).toContain('memory-limit-mb');
     expect(result.all).toMatch(/:2|line 2/);
   } finally {
-    await rm(state, { recursive: true, force: true });
+    await writeFile(stack.paths.daemonToml, good);
+    await daemon.restart();
   }
 });
 
@@ -169,5 +177,8 @@ test('calls that have no part behind them yet say so', async () => {
 
 test('none of these refusals left anything behind', async () => {
   expect(await listZones(stack.client)).toEqual([]);
-  expect(leftBehind(before, await snapshotHost(stack.state, stack.netns))).toEqual({});
+  const { processes, ...left } = leftBehind(before, await snapshotHost(stack.state, stack.netns));
+  expect(left).toEqual({});
+  // The daemon has been started anew.
+  expect(processes?.filter((line) => !line.includes('services/daemon/src/main.ts'))).toEqual([]);
 });

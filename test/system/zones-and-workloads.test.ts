@@ -150,7 +150,8 @@ describe('two zones, three workloads in one of them', () => {
   test('exec works in the zone itself', async () => {
     expect(await stack.output('zone', 'exec', 'one', 'crun', '--version')).toContain('crun version');
     const missing = await stack.cli('workload', 'exec', 'a', '--', 'no-such-program');
-    expect(missing.exitCode).toBe(127);
+    expect(missing.exitCode).toBeGreaterThan(0);
+    expect(missing.stderr).toContain('no-such-program');
   });
 
   test('a workload’s end, exit code and output are kept', async () => {
@@ -170,7 +171,9 @@ describe('two zones, three workloads in one of them', () => {
   });
 
   test('a workload killed by a signal reports 128 and the signal’s number', async () => {
-    const id = await launchWorkload(stack.client, two.id, image, ['sh', '-c', 'kill -KILL $$']);
+    // PID 1 of a namespace ignores SIGTERM unless it handles it, so that the stop has to kill.
+    const id = await launchWorkload(stack.client, two.id, image, stays);
+    await stack.client.stopWorkload({ workloadId: id, timeout: 1n });
     expect(await workloadEnd(stack.client, id)).toBe(137);
   });
 
