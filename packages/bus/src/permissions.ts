@@ -24,8 +24,14 @@ const callable: Readonly<Record<ServiceName, Partial<Readonly<Record<ServiceName
   daemon: { storage: 'all', network: 'all', orchestrator: 'health', cri: 'health' },
   storage: {},
   network: {},
-  orchestrator: { daemon: 'all', storage: 'health', network: 'health', cri: 'health' },
-  cri: { daemon: 'all' },
+  orchestrator: {
+    daemon: 'all',
+    storage: 'health',
+    network: 'health',
+    orchestrator: 'health',
+    cri: 'health',
+  },
+  cri: { daemon: 'all', network: 'health' },
 };
 
 const watches: Readonly<Record<ServiceName, readonly string[]>> = {

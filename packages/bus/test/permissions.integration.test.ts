@@ -132,7 +132,7 @@ test('permissions: who may call whom', async () => {
     storage: [],
     network: [],
     orchestrator: ['daemon.Check', 'daemon.Configure', 'storage.Check', 'network.Check', 'cri.Check'],
-    cri: ['daemon.Check', 'daemon.Configure'],
+    cri: ['daemon.Check', 'daemon.Configure', 'network.Check'],
   });
 });
 
