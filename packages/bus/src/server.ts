@@ -18,8 +18,10 @@ import {
 } from './subjects.ts';
 import { encodeEnd, encodeError } from './wire-error.ts';
 
-/** How long calls under way may go on after their methods are taken away. */
-const drainMs = 5_000;
+/** How long unary calls under way may go on after their methods are taken away; streams end at once. */
+const drainMs = 2_000;
+/** How long handlers then get to heed their signal. */
+const heedMs = 1_000;
 /** NATS' micro-services share their load in this queue group. */
 const queueGroup = 'q';
 
@@ -151,14 +153,18 @@ function createBusServer(bus: Bus, version: string): BusServer {
   async function remove(names: readonly string[]) {
     const removed = names.flatMap((name) => endpoints.get(name) ?? []);
     for (const endpoint of removed) endpoint.unsubscribe();
+    const shutdown = new ConnectError(`protect-${bus.service} is stopping; try again`, Code.Unavailable);
+    for (const { route, calls } of removed) {
+      if (route.spec.kind !== 'unary') for (const call of calls) call.abort(shutdown);
+    }
     const underWay = removed.flatMap((endpoint) => [...endpoint.calls]);
-    const settled = Promise.all(underWay.map((call) => call.done));
-    const late = setTimeout(() => {
-      const error = new ConnectError(`protect-${bus.service} is shutting down; try again`, Code.Unavailable);
-      for (const call of underWay) call.abort(error);
-    }, drainMs);
-    await settled;
-    clearTimeout(late);
+    const settled = Promise.all(underWay.map((call) => call.done)).then(() => true);
+    if (!(await within(settled, drainMs))) {
+      for (const call of underWay) call.abort(shutdown);
+      if (!(await within(settled, heedMs))) {
+        bus.logger.warn({ methods: names }, 'calls are left behind: their handlers do not heed the signal');
+      }
+    }
     for (const name of names) endpoints.delete(name);
   }
 
@@ -182,4 +188,15 @@ function createBusServer(bus: Bus, version: string): BusServer {
       return () => remove(names);
     },
   };
+}
+
+/** Whether `settled` settles in time. */
+async function within(settled: Promise<boolean>, timeoutMs: number): Promise<boolean> {
+  const late = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => late.resolve(false), timeoutMs);
+  try {
+    return await Promise.race([settled, late.promise]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

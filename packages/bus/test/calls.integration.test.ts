@@ -302,6 +302,38 @@ test('calls: disposing of what is served lets calls end, then nobody is there', 
   await expect(health.check({})).rejects.toMatchObject({ code: Code.Unavailable });
 });
 
+test('calls: a service that stops ends its streams at once, and its other calls soon', async () => {
+  const cri = await stand.connect('cri');
+  const stopping = await stand.connect('daemon');
+  const { promise: underWay, resolve } = Promise.withResolvers<void>();
+  let begun = 0;
+  const served = await serveOnBus(
+    stopping,
+    echoRoutes({
+      onStart: () => {
+        begun += 1;
+        if (begun === 2) resolve();
+      },
+    }),
+  );
+  const calls = createClient(EchoService, createBusTransport(cri, 'daemon', { defaultTimeoutMs: 60_000 }));
+  const endedAt: Record<string, number> = {};
+  const unavailable = async (name: string, call: Promise<unknown>) => {
+    await expect(call).rejects.toMatchObject({ code: Code.Unavailable });
+    endedAt[name] = performance.now();
+  };
+  const talk = async () => {
+    for await (const _ of calls.talk(never()));
+  };
+  const both = Promise.all([unavailable('talk', talk()), unavailable('hang', calls.hang({}))]);
+  await underWay;
+  const stoppedAt = performance.now();
+  await served[Symbol.asyncDispose]();
+  await both;
+  expect((endedAt.talk ?? 0) - stoppedAt).toBeLessThan(500);
+  expect((endedAt.hang ?? 0) - stoppedAt).toBeLessThan(4_000);
+});
+
 async function* silent(): AsyncGenerator<{ value: Uint8Array }> {}
 
 async function* never(): AsyncGenerator<{ value: Uint8Array }> {

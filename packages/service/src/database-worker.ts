@@ -77,6 +77,7 @@ function prepare(sql: string): StatementSync {
   let statement = prepared.get(sql);
   if (statement === undefined) {
     statement = database.prepare(sql);
+    statement.setReadBigInts(true);
     if (prepared.size >= preparedLimit) prepared.clear();
     prepared.set(sql, statement);
   }
@@ -86,7 +87,18 @@ function prepare(sql: string): StatementSync {
 function run(sql: string, params: readonly Value[]): Row[] {
   return prepare(sql)
     .all(...params)
-    .map((row) => ({ ...row }));
+    .map(plainRow);
+}
+
+/** Integers that a number holds exactly come as numbers, the others as bigint. */
+function plainRow(row: Row): Row {
+  const plain: Row = {};
+  for (const [name, value] of Object.entries(row)) {
+    const exact =
+      typeof value === 'bigint' && BigInt(Number(value)) === value && Number.isSafeInteger(Number(value));
+    plain[name] = exact ? Number(value) : value;
+  }
+  return plain;
 }
 
 function transact(statements: readonly Statement[]): Answer {

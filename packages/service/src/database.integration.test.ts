@@ -98,3 +98,24 @@ test('every commit that was answered is there after kill -9', async () => {
   const [row] = await database.read('SELECT count(*) AS n FROM things');
   expect(Number(row?.n)).toBeGreaterThanOrEqual(committed);
 });
+
+test('integers come back as they were stored, those beyond 2⁵³ as bigint', async () => {
+  const database = await openThings();
+  const sizes = [
+    0,
+    -1,
+    Number.MAX_SAFE_INTEGER,
+    Number.MIN_SAFE_INTEGER,
+    2n ** 53n,
+    -(2n ** 63n),
+    2n ** 63n - 1n,
+  ];
+  await database.transaction(
+    sizes.map((size, index) => ({
+      sql: 'INSERT INTO things (id, size) VALUES (?, ?)',
+      params: [String(index), size],
+    })),
+  );
+  const rows = await database.read('SELECT size FROM things ORDER BY rowid');
+  expect(rows.map(({ size }) => size)).toEqual(sizes);
+});

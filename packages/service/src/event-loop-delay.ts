@@ -2,6 +2,9 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 
 const windowMs = 60_000;
 
+/** Coarse, so that an idle service stays idle. */
+const resolutionMs = 50;
+
 /** How late timers fire: the measure of whether something blocks the service. */
 export interface EventLoopDelay extends Disposable {
   /** 99th percentile in milliseconds over the last one to two minutes. */
@@ -9,10 +12,11 @@ export interface EventLoopDelay extends Disposable {
 }
 
 export function watchEventLoopDelay(): EventLoopDelay {
-  const histogram = monitorEventLoopDelay({ resolution: 20 });
+  const histogram = monitorEventLoopDelay({ resolution: resolutionMs });
   histogram.enable();
   let previous = 0;
-  const p99 = () => (histogram.count === 0 ? 0 : histogram.percentile(99) / 1e6);
+  // The histogram counts the time between two ticks; what is beyond the resolution is delay.
+  const p99 = () => (histogram.count === 0 ? 0 : Math.max(0, histogram.percentile(99) / 1e6 - resolutionMs));
   const timer = setInterval(() => {
     previous = p99();
     histogram.reset();

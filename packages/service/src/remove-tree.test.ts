@@ -28,3 +28,15 @@ test('a symbolic link goes, what it points at stays', async () => {
 test.each(['', '.', '..', '../other', 'a/../..', '/'])('refuses %j', async (path) => {
   await expect(removeTree(root, path.startsWith('/') ? path : join(root, path))).rejects.toThrow(/refused/);
 });
+
+test('a link on the way that leads outside the root is not followed', async () => {
+  const outside = await mkdtemp(join(tmpdir(), 'protect-outside-'));
+  try {
+    await writeFile(join(outside, 'file'), '');
+    await symlink(outside, join(root, 'link'));
+    await expect(removeTree(root, join(root, 'link', 'file'))).rejects.toThrow(/refused/);
+    expect(await readdir(outside)).toEqual(['file']);
+  } finally {
+    await rm(outside, { recursive: true, force: true });
+  }
+});

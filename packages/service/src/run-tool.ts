@@ -1,5 +1,3 @@
-import { execa } from 'execa';
-
 /** The only PATH that tools are looked up on. */
 export const toolPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -47,6 +45,8 @@ export async function runTool(
   options: RunToolOptions,
 ): Promise<ToolResult> {
   options.signal?.throwIfAborted();
+  // A service that runs no tool does not load what runs them.
+  const { execa } = await import('execa');
   const result = await execa(file, args, {
     env: { PATH: toolPath, LC_ALL: 'C.UTF-8', ...options.env },
     extendEnv: false,

@@ -83,6 +83,8 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
       process.exit(configurationExitCode);
     }
     if (!stop.signal.aborted) fail(error, 'the service failed');
+    // What waits for something when the signal comes rejects with its reason: that is in order.
+    if (error !== stop.signal.reason) logger.warn({ err: error }, 'not all was stopped in order');
   }
   logger.info({}, 'stopped');
   process.exit(0);
