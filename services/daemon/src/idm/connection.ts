@@ -16,7 +16,6 @@ import {
   type Response,
   ResponseSchema,
   StreamRequestSchema,
-  StreamResponseSchema,
   type WorkloadIoOpenSchema,
 } from '@protect/proto/idm';
 import type { ZoneId } from '@protect/service/ids';
@@ -27,7 +26,7 @@ import { PendingRequests } from './pending-requests.ts';
 import { IdmReceiver } from './receiver.ts';
 import { SendQueue } from './send-queue.ts';
 import type { IdmTap } from './snoop.ts';
-import { HostStream, type IdmStream, type StreamPort } from './stream.ts';
+import { HostStream, type IdmStream, type StreamPort, type StreamRequestInit } from './stream.ts';
 import { zoneError } from './zone-error.ts';
 
 /** The only version of the protocol so far. */
@@ -36,7 +35,7 @@ const protocolVersion = 1;
 /** Milliseconds that a zone has for an answer when the caller says nothing. */
 const defaultDeadlineMs = 10_000;
 
-/** What a zone must be able to receive, and what is assumed before its hello. */
+/** Bounds on what a zone can say it receives; the lower one is assumed before its hello. */
 const zoneReceiveMinBytes = 64 * 1024;
 const zoneReceiveMaxBytes = 16 * 1024 * 1024;
 
@@ -152,22 +151,23 @@ class StreamIdmConnection implements IdmConnection {
     const deadlineMs = options.deadlineMs ?? defaultDeadlineMs;
     const id = this.#takeId();
     const answer = this.#pending.add(id, request.request.case, { deadlineMs, signal: options.signal });
-    await Promise.race([this.#queue.room(), answer]);
+    for (let full = this.#queue.full(); full !== undefined; full = this.#queue.full()) {
+      await Promise.race([full, answer]);
+      if (!this.#pending.has(id)) break;
+    }
     if (this.#pending.has(id)) this.#send({ id, form: Form.REQUEST, data, deadlineMs });
     return await answer;
   }
 
   exec(open: MessageInitShape<typeof ExecOpenSchema>, options: { signal?: AbortSignal } = {}): IdmStream {
-    const message = create(StreamRequestSchema, { request: { case: 'exec', value: open } });
-    return this.#open(toBinary(StreamRequestSchema, message), options.signal);
+    return this.#open({ case: 'exec', value: open }, options.signal);
   }
 
   workloadIo(
     open: MessageInitShape<typeof WorkloadIoOpenSchema>,
     options: { signal?: AbortSignal } = {},
   ): IdmStream {
-    const message = create(StreamRequestSchema, { request: { case: 'workloadIo', value: open } });
-    return this.#open(toBinary(StreamRequestSchema, message), options.signal);
+    return this.#open({ case: 'workloadIo', value: open }, options.signal);
   }
 
   onEvent(callback: (event: Event) => void): () => void {
@@ -179,7 +179,8 @@ class StreamIdmConnection implements IdmConnection {
     this.#shut('the daemon closed the channel');
   }
 
-  #open(data: Uint8Array, signal: AbortSignal | undefined): IdmStream {
+  #open(request: StreamRequestInit, signal: AbortSignal | undefined): IdmStream {
+    const data = toBinary(StreamRequestSchema, create(StreamRequestSchema, { request }));
     if (!this.#peer)
       throw new ConnectError('no hello was exchanged with the zone yet', Code.FailedPrecondition);
     this.#assertSendable(data);
@@ -208,7 +209,7 @@ class StreamIdmConnection implements IdmConnection {
       sendWindowBytes,
       control: async (form, data) => {
         this.#assertSendable(data);
-        await this.#queue.room();
+        for (let full = this.#queue.full(); full !== undefined; full = this.#queue.full()) await full;
         if (this.#streams.has(id)) this.#send({ id, form, data });
       },
       bulk: (form, data) => {
@@ -278,25 +279,7 @@ class StreamIdmConnection implements IdmConnection {
       return this.#pending.reject(packet.id, zoneError(fromBinary(ErrorSchema, packet.data)));
     }
     const stream = this.#streams.get(packet.id);
-    return stream ? this.#handleStream(stream, packet) : this.#isStale(packet.id);
-  }
-
-  #handleStream(stream: HostStream, { form, data }: Packet): boolean {
-    switch (form) {
-      case Form.STREAM_RESPONSE_UPDATE:
-        return stream.receive(fromBinary(StreamResponseSchema, data));
-      case Form.STREAM_RESPONSE_CLOSED:
-        stream.finish();
-        return true;
-      case Form.CREDIT:
-        stream.receiveCredit(fromBinary(CreditSchema, data).bytes);
-        return true;
-      case Form.ERROR:
-        stream.fail(zoneError(fromBinary(ErrorSchema, data)), false);
-        return true;
-      default:
-        return false;
-    }
+    return stream ? stream.receive(packet) : this.#isStale(packet.id);
   }
 
   #deliver(event: Event): boolean {

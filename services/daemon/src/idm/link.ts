@@ -35,6 +35,14 @@ export interface IdmLink {
   close(): Promise<void>;
 }
 
+async function settledOrAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
+  const { promise: aborted, resolve } = Promise.withResolvers<void>();
+  const onAbort = () => resolve();
+  signal.addEventListener('abort', onAbort, { once: true });
+  await Promise.race([promise, aborted]);
+  signal.removeEventListener('abort', onAbort);
+}
+
 /** Starts to connect at once, and again whenever the channel is lost. */
 export function startIdmLink(options: IdmLinkOptions): IdmLink {
   const { domain, onConnected, onEvent } = options;
@@ -100,16 +108,14 @@ export function startIdmLink(options: IdmLinkOptions): IdmLink {
       return current?.hello;
     },
     async connected(signal) {
-      const canceled = Promise.withResolvers<void>();
-      signal.addEventListener('abort', () => canceled.resolve(), { once: true });
-      for (;;) {
+      while (current === undefined) {
         if (signal.aborted) throw new ConnectError('the call was canceled', Code.Canceled);
-        if (current) return current.connection;
         if (stop.signal.aborted) {
           throw new ConnectError(`zone ${domain.zoneId} has ended`, Code.Unavailable);
         }
-        await Promise.race([change.promise, canceled.promise]);
+        await settledOrAborted(change.promise, signal);
       }
+      return current.connection;
     },
     async close() {
       stop.abort();

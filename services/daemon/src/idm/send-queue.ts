@@ -33,15 +33,19 @@ export class SendQueue {
     return this.#controlBytes < controlQueueMaxBytes;
   }
 
-  /** Settles once there is room for control frames, or the queue is closed. */
-  async room(): Promise<void> {
-    while (!this.hasRoom && !this.#closed) {
-      await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    }
+  /**
+   * Undefined when control frames may be added now; otherwise settles when it is worth asking again, which
+   * the caller does, since others wait too.
+   */
+  full(): Promise<void> | undefined {
+    if (this.hasRoom || this.#closed) return undefined;
+    return new Promise<void>((resolve) => {
+      this.#waiting.push(resolve);
+    });
   }
 
   /**
-   * Adds a control frame; callers that can wait call `room` first. False when the zone has read
+   * Adds a control frame; callers that can wait call `full` first. False when the zone has read
    * nothing for so long that twice the bound is reached.
    */
   control(frame: Buffer): boolean {

@@ -1,8 +1,18 @@
-import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { Form, type StreamRequest, StreamRequestSchema, type StreamResponse } from '@protect/proto/idm';
+import {
+  CreditSchema,
+  ErrorSchema,
+  Form,
+  type Packet,
+  type StreamRequest,
+  StreamRequestSchema,
+  type StreamResponse,
+  StreamResponseSchema,
+} from '@protect/proto/idm';
 import { stdinPieceBytes, streamWindowBytes } from './limits.ts';
 import { OutputQueue } from './output-queue.ts';
+import { zoneError } from './zone-error.ts';
 
 /** What a stream sends: one of StreamRequest's cases but the opening ones. */
 export type StreamRequestInit = NonNullable<MessageInitShape<typeof StreamRequestSchema>['request']>;
@@ -61,11 +71,6 @@ export class HostStream implements IdmStream {
     this.#sendWindow = port.sendWindowBytes;
   }
 
-  /** Bytes that the zone may still send. */
-  get receiveWindow(): number {
-    return this.#receiveWindow;
-  }
-
   async send(init: StreamRequestInit): Promise<void> {
     const { request } = create(StreamRequestSchema, { request: init });
     this.#assertOpen();
@@ -93,8 +98,26 @@ export class HostStream implements IdmStream {
     this.#end(new ConnectError('the stream was closed', Code.Canceled), true);
   }
 
-  /** Takes a message of the zone; false when the zone broke the rules and the stream was ended for it. */
-  receive(response: StreamResponse): boolean {
+  /** Takes a packet of the zone; false when it has no place here or broke the rules. Throws when it cannot be decoded. */
+  receive({ form, data }: Packet): boolean {
+    switch (form) {
+      case Form.STREAM_RESPONSE_UPDATE:
+        return this.#take(fromBinary(StreamResponseSchema, data));
+      case Form.STREAM_RESPONSE_CLOSED:
+        this.#finish();
+        return true;
+      case Form.CREDIT:
+        this.#takeCredit(fromBinary(CreditSchema, data).bytes);
+        return true;
+      case Form.ERROR:
+        this.fail(zoneError(fromBinary(ErrorSchema, data)), false);
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  #take(response: StreamResponse): boolean {
     if (this.#state !== 'open') return true;
     if (response.response.case === 'output') this.#receiveWindow -= response.response.value.data.length;
     if (this.#receiveWindow >= 0 && this.#queue.push(response)) {
@@ -108,15 +131,13 @@ export class HostStream implements IdmStream {
     return false;
   }
 
-  /** The zone takes more standard input. */
-  receiveCredit(bytes: bigint): void {
+  #takeCredit(bytes: bigint): void {
     const granted = Number(bytes < 0x7fff_ffffn ? bytes : 0x7fff_ffffn);
     this.#sendWindow = Math.min(this.#sendWindow + granted, Number.MAX_SAFE_INTEGER);
     this.#wakeSender?.();
   }
 
-  /** The zone has sent its last message. */
-  finish(): void {
+  #finish(): void {
     if (this.#state !== 'open') return;
     this.#state = 'finished';
     this.#port.done(true);
