@@ -31,6 +31,8 @@ static uint64_t next_id = 2;
 static uint32_t connection = 1;
 static uint64_t host_window;
 static bool host_seen, accepts_requests;
+/* Looks for whole frames in what is left of an unfinished one. */
+static bool searching;
 
 bool idm_attached(void) { return carrier != NULL; }
 uint64_t idm_host_window(void) { return host_window; }
@@ -131,7 +133,11 @@ static bool handle_received(void) {
   while (accepts_requests && room_for_answer()) {
     struct slice packet;
     enum frame_result result = frame_decoder_next(&decoder, &packet);
-    if (result == frame_incomplete) return true;
+    if (result == frame_incomplete && !searching) return true;
+    if (result == frame_incomplete) {
+      searching = decoder.start < decoder.end;
+      frame_decoder_give_up(&decoder);
+    }
     if (result == frame_packet) handle_packet(packet);
   }
   return false;
@@ -158,7 +164,7 @@ static void carrier_gone(void) {
 /* A host that went away within a frame and came back at once left its beginning; the new host's hello is behind it. */
 static void stalled(struct timer *timer) {
   (void)timer;
-  frame_decoder_give_up(&decoder);
+  searching = true;
   idm_wake();
 }
 
@@ -198,7 +204,7 @@ static bool receive(void) {
 /* Writes one piece; false when the carrier takes no more or nothing is there. Control frames go before output. */
 static bool send_piece(void) {
   if (output.size == 0 && outbox_empty(&outbox)) {
-    if (host_window == 0 || !streams_produce(output_buffer + output_headroom_bytes, &output)) output.size = 0;
+    if (!streams_produce(output_buffer + output_headroom_bytes, &output)) output.size = 0;
     dispatch_due_events();
     if (output.size == 0 && outbox_empty(&outbox)) return false;
   }
