@@ -235,6 +235,7 @@ function createBus(service: ServiceName, link: NatsLink, listeners: Listeners, l
         await Promise.race([link.flush().catch(() => {}), late]);
         patience.abort();
       }
+      connected = false;
       await link.close();
       await closed;
     },

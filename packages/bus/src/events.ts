@@ -33,7 +33,7 @@ const responseSchema = z.object({
 const ensured = new WeakMap<Bus, Promise<void>>();
 
 /**
- * Stores an event in the stream, which it makes when there is none. Settles when nats-server has it on disk;
+ * Stores an event in the stream, which it makes when there is none. Settles when nats-server has stored it;
  * rejects with UNAVAILABLE or DEADLINE_EXCEEDED when it does not: publish it again, with the same id.
  */
 export async function publishEvent(

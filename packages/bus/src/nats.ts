@@ -104,7 +104,15 @@ export async function connectNats(options: NatsLinkOptions): Promise<NatsLink> {
       const subscription = connection.subscribe(subject, {
         ...(queue === undefined ? {} : { queue }),
         callback: (error, message) => {
-          if (!error) onMessage(decodeMessage(message));
+          if (error) return;
+          try {
+            onMessage(decodeMessage(message));
+          } catch (thrown) {
+            // The library would take it for a fault of the connection; it is one of ours and ends the process.
+            queueMicrotask(() => {
+              throw thrown;
+            });
+          }
         },
       });
       return () => subscription.unsubscribe();

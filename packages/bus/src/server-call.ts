@@ -7,7 +7,7 @@ import {
 import { type CallStream, createCallStream } from './call-stream.ts';
 import type { Bus } from './connection.ts';
 import { decodeFrame, encodeFrame } from './frame.ts';
-import { inlineBytes, maxMessageBytes, maxSilentIntervals } from './limits.ts';
+import { inlineBytes, maxErrorBytes, maxMessageBytes, maxSilentIntervals } from './limits.ts';
 import {
   encodeHeaders,
   errorCodeHeader,
@@ -99,7 +99,7 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
       else await streaming(context);
     } catch (error) {
       failure = handlerError(error, context.signal);
-      fail(failure, context);
+      fail(failure, new Headers([...context.responseTrailer, ...failure.metadata]));
     } finally {
       over = true;
       context.abort();
@@ -145,21 +145,15 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
     stream.sendMark('end', encodeEnd(context.responseTrailer, undefined));
   }
 
-  function fail(error: ConnectError, context: HandlerContext) {
+  function fail(error: ConnectError, trailer: Headers) {
     if (!bus.connected) return;
-    if (streamed) {
-      const trailer = new Headers([...context.responseTrailer, ...error.metadata]);
-      stream.sendMark('end', encodeEnd(trailer, error));
-      return;
+    try {
+      if (streamed) stream.sendMark('end', encodeEnd(trailer, error));
+      else publishError(bus, reply, error, trailer);
+    } catch (cause) {
+      // Without the error the caller learns at its next ping that the call is gone.
+      bus.logger.warn({ err: cause, error }, 'a call failed, and its error could not be sent');
     }
-    bus.publish(reply, encodeError(error), {
-      headers: [
-        ['Content-Type', 'application/json'],
-        [errorHeader, error.rawMessage.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 1_024) || 'error'],
-        [errorCodeHeader, String(httpStatus(error.code))],
-        ...trailerHeaders(new Headers([...context.responseTrailer, ...error.metadata])),
-      ],
-    });
   }
 
   const callerGone = () => abort(new ConnectError('the caller is gone', Code.Canceled));
@@ -194,6 +188,19 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
     },
     callerGone,
   };
+}
+
+/** Answers a call with an error; its trailers are left out when they are too large. */
+export function publishError(bus: Bus, reply: string, error: ConnectError, trailer: Headers): void {
+  const trailers = trailerHeaders(trailer);
+  bus.publish(reply, encodeError(error), {
+    headers: [
+      ['Content-Type', 'application/json'],
+      [errorHeader, error.rawMessage.replaceAll(/[^\x20-\x7e]+/g, ' ').slice(0, 1_024) || 'error'],
+      [errorCodeHeader, String(httpStatus(error.code))],
+      ...(headerBytes(trailers) <= maxErrorBytes ? trailers : []),
+    ],
+  });
 }
 
 /** What the caller is told of `error`: unexpected ones stay here. */

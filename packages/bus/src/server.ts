@@ -4,11 +4,11 @@ import type { Bus } from './connection.ts';
 import { createEndpointStats, type EndpointStats } from './endpoint-stats.ts';
 import { decodeFrame, encodeFrame } from './frame.ts';
 import { maxCallsPerMethod, pingIntervalMs } from './limits.ts';
-import { errorCodeHeader, errorHeader, streamHeader } from './metadata.ts';
+import { streamHeader } from './metadata.ts';
 import { answerMicro } from './micro.ts';
 import type { BusMessage } from './nats.ts';
 import type { Route } from './router.ts';
-import { runServerCall, type ServerCall } from './server-call.ts';
+import { publishError, runServerCall, type ServerCall } from './server-call.ts';
 import {
   everyFrameSubject,
   parseFrameSubject,
@@ -16,7 +16,7 @@ import {
   replySubject,
   rpcSubject,
 } from './subjects.ts';
-import { encodeEnd, encodeError } from './wire-error.ts';
+import { encodeEnd } from './wire-error.ts';
 
 /** How long unary calls under way may go on after their methods are taken away; streams end at once. */
 const drainMs = 2_000;
@@ -142,12 +142,7 @@ function createBusServer(bus: Bus, version: string): BusServer {
       bus.publish(reply, encodeFrame({ kind: 'end', sequence: 0, body }));
       return;
     }
-    bus.publish(reply, encodeError(error), {
-      headers: [
-        [errorHeader, text],
-        [errorCodeHeader, '429'],
-      ],
-    });
+    publishError(bus, reply, error, new Headers());
   }
 
   async function remove(names: readonly string[]) {

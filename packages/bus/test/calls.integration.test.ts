@@ -1,6 +1,7 @@
 import { StringValueSchema } from '@bufbuild/protobuf/wkt';
-import { Code, ConnectError, createClient, type HandlerContext } from '@connectrpc/connect';
+import { Code, ConnectError, createClient, type HandlerContext, type Interceptor } from '@connectrpc/connect';
 import { HealthService } from '@protect/proto/health';
+import type { ServiceName } from '@protect/service/paths';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/connection.ts';
 import { maxCallsPerMethod, windowBytes } from '../src/limits.ts';
@@ -200,6 +201,7 @@ test('calls: codes, messages, details and metadata of errors arrive; headers and
   expect(unexpected).toMatchObject({ code: Code.Internal });
   expect(String(unexpected)).not.toContain('secret');
   expect(stand.lines.some(({ message }) => message === 'a call failed')).toBe(true);
+  await network.close();
 });
 
 test('calls: a deadline ends the call on both sides', async () => {
@@ -333,6 +335,54 @@ test('calls: a service that stops ends its streams at once, and its other calls 
   expect((endedAt.talk ?? 0) - stoppedAt).toBeLessThan(500);
   expect((endedAt.hang ?? 0) - stoppedAt).toBeLessThan(4_000);
 });
+
+test('calls: interceptors run around calls on both sides, and may refuse them', async () => {
+  const order: string[] = [];
+  const noting =
+    (name: string): Interceptor =>
+    (next) =>
+    async (request) => {
+      order.push(`${name} ${request.method.name}`);
+      return next(request);
+    };
+  const refusing: Interceptor = (next) => async (request) => {
+    if (request.header.get('x-token') !== 'open') throw new ConnectError('no token', Code.Unauthenticated);
+    return next(request);
+  };
+  const network = await openServing('network', [noting('server'), refusing]);
+  const options = { defaultTimeoutMs: 5_000, interceptors: [noting('client')] };
+  const other = createClient(EchoService, createBusTransport(daemon, 'network', options));
+  await expect(other.echo({})).rejects.toMatchObject({ code: Code.Unauthenticated });
+  await other.echo({}, { headers: { 'x-token': 'open' } });
+  const talk = async () => {
+    for await (const _ of other.talk(silent()));
+  };
+  await expect(talk()).rejects.toMatchObject({ code: Code.Unauthenticated });
+  expect(order).toEqual(['Echo', 'Echo', 'Talk'].flatMap((name) => [`client ${name}`, `server ${name}`]));
+  await network.close();
+});
+
+test('calls: headers and trailers that are too large fail their call, not the connection', async () => {
+  const network = await openServing('network', [
+    (next) => async (request) => {
+      const response = await next(request);
+      response.trailer.set('x-large', 'x'.repeat(2 * 1024 * 1024));
+      return response;
+    },
+  ]);
+  const other = createClient(EchoService, createBusTransport(daemon, 'network', { defaultTimeoutMs: 5_000 }));
+  await expect(other.echo({})).rejects.toMatchObject({ code: Code.ResourceExhausted });
+  const headers = { 'x-large': 'x'.repeat(2 * 1024 * 1024) };
+  await expect(other.echo({}, { headers })).rejects.toMatchObject({ code: Code.ResourceExhausted });
+  expect(daemon.connected && network.connected).toBe(true);
+  await network.close();
+});
+
+async function openServing(service: ServiceName, interceptors: Interceptor[]): Promise<Bus> {
+  const bus = await stand.connect(service);
+  await serveOnBus(bus, echoRoutes(), { interceptors });
+  return bus;
+}
 
 async function* silent(): AsyncGenerator<{ value: Uint8Array }> {}
 

@@ -207,3 +207,23 @@ test('permissions: who calls by hand is answered in JSON, and may ask after heal
   expect(JSON.parse(Buffer.from(data).toString())).toMatchObject({ ready: true, version: '1.2.3' });
   expect(headers?.get('content-type')).toBe('application/json');
 });
+
+test('permissions: who calls by hand gets an error that micro-service tools understand', async () => {
+  const daemon = await stand.connect('daemon');
+  const served = await serveOnBus(daemon, echoRoutes());
+  const { link } = await bare('cri');
+  const answers: BusMessage[] = [];
+  const { promise, resolve } = Promise.withResolvers<void>();
+  link.subscribe('_INBOX_cri.>', undefined, (message) => {
+    answers.push(message);
+    if (answers.length === 2) resolve();
+  });
+  link.publish('protect.rpc.daemon.v1.Echo', Buffer.from('no JSON'), { reply: '_INBOX_cri.byhand' });
+  link.publish('protect.rpc.daemon.v1.Repeat', Buffer.from('"AA=="'), { reply: '_INBOX_cri.byhand' });
+  await promise;
+  for (const { headers, data } of answers) {
+    expect(headers?.get('nats-service-error-code')).toBe('400');
+    expect(JSON.parse(Buffer.from(data).toString())).toMatchObject({ code: 'invalid_argument' });
+  }
+  await served[Symbol.asyncDispose]();
+});
