@@ -17,14 +17,14 @@ export async function printZoneLog(cli: Cli, zoneId: string, follow: boolean): P
     zoneId,
     replayHistory: true,
   });
-  const options = follow ? {} : { signal: history.ended, onHeader: history.onHeader };
+  const options = follow ? {} : history.options;
   try {
     for await (const { data } of cli.control.attachZoneConsole(queue.messages, options)) {
       await write(cli.stdout, data);
-      history.received(data.length);
+      history.received();
     }
   } catch (error) {
-    if (follow || !history.ended.aborted) throw error;
+    if (follow || !history.options.signal.aborted) throw error;
   } finally {
     history.close();
     queue.end();
@@ -35,14 +35,14 @@ export async function printZoneLog(cli: Cli, zoneId: string, follow: boolean): P
 export async function printWorkloadLog(cli: Cli, workloadId: string, follow: boolean): Promise<void> {
   const history = createHistoryEnd();
   const queue = createRequestQueue<MessageInitShape<typeof WorkloadConsoleRequestSchema>>({ workloadId });
-  const options = follow ? {} : { signal: history.ended, onHeader: history.onHeader };
+  const options = follow ? {} : history.options;
   try {
     for await (const reply of cli.control.attachWorkloadConsole(queue.messages, options)) {
       await writeBoth(cli, reply);
-      history.received(reply.stdout.length + reply.stderr.length);
+      history.received();
     }
   } catch (error) {
-    if (follow || !history.ended.aborted) throw error;
+    if (follow || !history.options.signal.aborted) throw error;
   } finally {
     history.close();
     queue.end();

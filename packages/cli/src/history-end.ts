@@ -1,38 +1,45 @@
-/** Silence after which a console's history counts as told, when the daemon does not say how long it is. */
+/** Silence after which a console's history counts as told, by a daemon that goes on to follow. */
 const quietMs = 300;
 
-/** Response header with the bytes of history that a console had when it was opened. */
-export const historyBytesHeader = 'protect-history-bytes';
+/** The same before anything came: a busy daemon may need a while. */
+const firstMs = 5_000;
+
+/** Asks a console for its history only; a daemon that does so repeats it in its answer. */
+const followHeader = 'protect-follow';
+
+/** How a console is read to the end of its history and no further. */
+export interface HistoryEnd {
+  /** For the call. */
+  readonly options: {
+    readonly headers: Record<string, string>;
+    readonly signal: AbortSignal;
+    readonly onHeader: (headers: Headers) => void;
+  };
+  /** Something came. */
+  received(): void;
+  close(): void;
+}
 
 /**
- * Decides when a console that is not followed has told its history: after the number of bytes that the
- * daemon announced, or when nothing came for a moment. `ended` aborts then.
+ * The daemon ends the stream after the history. One that does not know the header follows the console:
+ * then the history has ended when nothing comes for a moment.
  */
-export function createHistoryEnd(): {
-  readonly ended: AbortSignal;
-  onHeader(headers: Headers): void;
-  received(bytes: number): void;
-  close(): void;
-} {
-  const controller = new AbortController();
-  let left: number | undefined;
-  let timer = setTimeout(() => controller.abort(), quietMs * 3);
-  const check = () => {
-    if (left !== undefined && left <= 0) controller.abort();
-  };
+export function createHistoryEnd(): HistoryEnd {
+  const quiet = new AbortController();
+  let understood = false;
+  let timer = setTimeout(() => quiet.abort(), firstMs);
   return {
-    ended: controller.signal,
-    onHeader(headers) {
-      const announced = headers.get(historyBytesHeader);
-      if (announced === null || !/^[0-9]{1,15}$/.test(announced)) return;
-      left = (left ?? 0) + Number(announced);
-      check();
+    options: {
+      headers: { [followHeader]: 'false' },
+      signal: quiet.signal,
+      onHeader(headers) {
+        understood = headers.get(followHeader) === 'false';
+        if (understood) clearTimeout(timer);
+      },
     },
-    received(bytes) {
+    received() {
       clearTimeout(timer);
-      if (left !== undefined) left -= bytes;
-      timer = setTimeout(() => controller.abort(), quietMs);
-      check();
+      if (!understood) timer = setTimeout(() => quiet.abort(), quietMs);
     },
     close: () => clearTimeout(timer),
   };

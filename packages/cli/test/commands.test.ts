@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { WorkloadState, ZoneState } from '@protect/proto/control-common';
 import { beforeEach, describe, expect, test } from 'vitest';
 import {
@@ -296,6 +297,18 @@ describe('workload', () => {
     const { stdout, exitCode } = await runProtect(daemon, ['workload', 'logs', 'hello']);
     ended();
     expect({ stdout, exitCode }).toEqual({ stdout: 'first\n', exitCode: 0 });
+  });
+
+  test('logs waits for all of a history that comes slowly from a daemon that ends with it', async () => {
+    addWorkload(daemon, { id: workloadId, name: 'hello', state: WorkloadState.RUNNING });
+    daemon.endsWithHistory = true;
+    daemon.console = async function* () {
+      yield { stdout: Buffer.from('first\n') };
+      await delay(500);
+      yield { stdout: Buffer.from('second\n') };
+    };
+    expect((await runProtect(daemon, ['workload', 'logs', 'hello'])).stdout).toBe('first\nsecond\n');
+    expect((await runProtect(daemon, ['workload', 'logs', '-f', 'hello'])).stdout).toBe('first\nsecond\n');
   });
 
   test('list shows the zone by name', async () => {

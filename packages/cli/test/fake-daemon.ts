@@ -41,6 +41,8 @@ export interface FakeDaemon {
   console: (
     requests: AsyncIterable<WorkloadConsoleRequest>,
   ) => AsyncIterable<{ stdout?: Uint8Array; stderr?: Uint8Array }>;
+  /** Understands the header `protect-follow: false`. */
+  endsWithHistory: boolean;
   /** Exit code of commands and workloads. */
   exitCode: number;
 }
@@ -57,6 +59,7 @@ export function createFakeDaemon(): FakeDaemon {
     input: [],
     commands: [],
     zoneStates: [ZoneState.READY],
+    endsWithHistory: false,
     exitCode: 0,
     async *console(requests) {
       yield { stdout: bytes('hello\n') };
@@ -159,7 +162,10 @@ export function createFakeDaemon(): FakeDaemon {
       async *listWorkloads() {
         yield { workloads: [...daemon.workloads.values()] };
       },
-      async *attachWorkloadConsole(requests) {
+      async *attachWorkloadConsole(requests, context) {
+        if (daemon.endsWithHistory && context.requestHeader.get('protect-follow') === 'false') {
+          context.responseHeader.set('protect-follow', 'false');
+        }
         const iterator = requests[Symbol.asyncIterator]();
         const first = await iterator.next();
         if (first.done === true) return;

@@ -4,18 +4,21 @@ import type { OutputRecord } from '../workloads/output-frame.ts';
 import { decodeWorkloadId } from './decode-id.ts';
 import type { ControlDeps, ControlMethods } from './deps.ts';
 import { firstMessage } from './first-message.ts';
+import { historyOnly } from './history-only.ts';
 
 /** Payload of one message, unless a single record is larger. */
 const replyBytes = 64 * 1024;
 
 /**
  * All stored output of a workload, then what it prints, and its input. The stream ends when the workload
- * has ended and all its output was sent.
+ * has ended and all its output was sent, or after the stored output with the header `protect-follow: false`.
  */
 export function attachWorkloadConsole(
   deps: Pick<ControlDeps, 'workloads' | 'state' | 'background'>,
 ): ControlMethods['attachWorkloadConsole'] {
-  return async function* (requests, { signal }) {
+  return async function* (requests, context) {
+    const { signal } = context;
+    const follow = !historyOnly(context);
     const { first, rest } = await firstMessage(requests);
     const record = deps.workloads.get(decodeWorkloadId(first.workloadId));
     const attached = attachWorkload(deps, record, signal);
@@ -32,7 +35,7 @@ export function attachWorkloadConsole(
       'workload input',
       feed().catch(() => undefined),
     );
-    for await (const records of attached.output()) yield* replies(records);
+    for await (const records of attached.output({ follow })) yield* replies(records);
   };
 }
 

@@ -2,21 +2,24 @@ import { readConsoleHistory } from '../hypervisor/console-log.ts';
 import { decodeZoneId } from './decode-id.ts';
 import type { ControlDeps, ControlMethods } from './deps.ts';
 import { firstMessage } from './first-message.ts';
+import { historyOnly } from './history-only.ts';
 
 /** Bytes of one message. */
 const replyBytes = 64 * 1024;
 
 /**
  * What the zone prints on its console, its history first when asked for, and what the caller types. The
- * stream ends when the zone has.
+ * stream ends when the zone has, or after the history with the header `protect-follow: false`.
  */
 export function attachZoneConsole(
   deps: Pick<ControlDeps, 'zones' | 'supervisor' | 'paths' | 'background'>,
 ): ControlMethods['attachZoneConsole'] {
-  return async function* (requests, { signal }) {
+  return async function* (requests, context) {
+    const { signal } = context;
+    const endsWithHistory = historyOnly(context);
     const { first, rest } = await firstMessage(requests);
     const zone = deps.zones.get(decodeZoneId(first.zoneId));
-    const live = deps.supervisor.console(zone.id);
+    const live = endsWithHistory ? undefined : deps.supervisor.console(zone.id);
     const type = async () => {
       let { data } = first;
       while (live !== undefined) {

@@ -9,8 +9,8 @@ import type { Workloads } from './workloads.ts';
 
 /** One caller's view of a workload's output, and its hand on the input. */
 export interface AttachedWorkload {
-  /** All stored output and what follows, until the workload has ended and all was given. */
-  output(): AsyncGenerator<OutputRecord[]>;
+  /** All stored output and, unless told otherwise, what follows until the workload has ended and all was given. */
+  output(options?: { readonly follow?: boolean }): AsyncGenerator<OutputRecord[]>;
   /** Waits until the workload runs and takes it. */
   input(data: Uint8Array, closed: boolean): Promise<void>;
   resize(size: { readonly rows: number; readonly columns: number }): Promise<void>;
@@ -35,13 +35,13 @@ export function attachWorkload(
       }),
   };
 
-  async function* output(): AsyncGenerator<OutputRecord[]> {
+  async function* output({ follow = true } = {}): AsyncGenerator<OutputRecord[]> {
     const record = current();
     if (record === undefined) return;
     const log = await logs.open(record);
     const mayFollow = (): boolean => {
       const now = current();
-      if (now === undefined) return false;
+      if (now === undefined || !follow) return false;
       if (isPending(now)) return true;
       const { run, ended } = log.stored;
       return now.status.state === 'completed' && !(ended && run === now.run);
