@@ -303,6 +303,7 @@ describe('a hostile zone', () => {
   });
 
   it('may lose its way once: garbage, then packets, is understood', async () => {
+    await greet();
     const events: Event[] = [];
     connection.onEvent((event) => events.push(event));
     await zone.write(Buffer.alloc(100_000, 'noise'));
@@ -314,6 +315,7 @@ describe('a hostile zone', () => {
   });
 
   it('that floods leaves turns of the event loop to others', async () => {
+    await greet();
     let handled = 0;
     let most = 0;
     let inTurn = 0;

@@ -73,7 +73,10 @@ export interface IdmConnection {
     open: MessageInitShape<typeof WorkloadIoOpenSchema>,
     options?: { signal?: AbortSignal },
   ): IdmStream;
-  /** Calls back for each event of the zone, in order, until the returned function is called. */
+  /**
+   * Calls back for each event of the zone, in order, until the returned function is called. Events before
+   * the hello's answer are left from an earlier connection and dropped: the inventory that follows repeats them.
+   */
   onEvent(callback: (event: Event) => void): () => void;
   /** Settles with the reason when the channel is no longer usable; never rejects. */
   readonly closed: Promise<string>;
@@ -101,6 +104,8 @@ class StreamIdmConnection implements IdmConnection {
   readonly #firstId = BigInt(randomInt(2 ** 47)) * 2n + 1n;
   #nextId = this.#firstId;
   #closeReason: string | undefined;
+  /** The id of our hello, then true once the zone has answered it. */
+  #greeted: bigint | boolean = false;
   #peer: { receiveMax: number; window: number } | undefined;
 
   constructor(stream: Duplex, options: IdmConnectionOptions) {
@@ -155,7 +160,10 @@ class StreamIdmConnection implements IdmConnection {
       await Promise.race([full, answer]);
       if (!this.#pending.has(id)) break;
     }
-    if (this.#pending.has(id)) this.#send({ id, form: Form.REQUEST, data, deadlineMs });
+    if (this.#pending.has(id)) {
+      if (init.case === 'hello') this.#greeted = id;
+      this.#send({ id, form: Form.REQUEST, data, deadlineMs });
+    }
     return await answer;
   }
 
@@ -271,6 +279,8 @@ class StreamIdmConnection implements IdmConnection {
     if (packet.channel !== 0n) return false;
     if (packet.form === Form.EVENT) return this.#deliver(fromBinary(EventSchema, packet.data));
     if (packet.form === Form.RESPONSE) {
+      // At once, not when the caller learns of it: the inventory may be next in the same bytes.
+      if (packet.id === this.#greeted) this.#greeted = true;
       return (
         this.#pending.resolve(packet.id, fromBinary(ResponseSchema, packet.data)) || this.#isStale(packet.id)
       );
@@ -284,6 +294,7 @@ class StreamIdmConnection implements IdmConnection {
 
   #deliver(event: Event): boolean {
     if (event.event.case === undefined) return false;
+    if (this.#greeted !== true) return true;
     for (const callback of this.#callbacks) callback(event);
     return true;
   }

@@ -1,12 +1,12 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { Event, Hello } from '@protect/proto/idm';
+import { type Event, EventSchema, Form, type Hello, ResponseSchema } from '@protect/proto/idm';
 import { newZoneId } from '@protect/service/ids';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { DomainEnd } from '../hypervisor/hypervisor.ts';
 import type { IdmConnection } from './connection.ts';
 import { startIdmLink } from './link.ts';
-import { TestZone } from './test-zone.ts';
+import { frameOf, TestZone } from './test-zone.ts';
 
 const logger = pino({ level: 'silent' });
 
@@ -46,7 +46,7 @@ function fakeDomain() {
 const never = new AbortController().signal;
 
 describe('an IDM link', () => {
-  it('connects, greets, and reports the hello before any event', async () => {
+  it('reports the hello before any event, and the inventory even in the same bytes', async () => {
     const domain = fakeDomain();
     const seen: string[] = [];
     const link = startIdmLink({
@@ -58,8 +58,14 @@ describe('an IDM link', () => {
     });
     const zone = await domain.zone(0);
     await zone.event({ case: 'hello', value: {} });
-    await zone.answerHello({ version: 'z1' });
-    await zone.event({ case: 'inventory', value: {} });
+    const { id } = await zone.take(Form.REQUEST);
+    const hello = { case: 'hello' as const, value: { protocolMin: 1, protocolMax: 1, version: 'z1' } };
+    const inventory = { case: 'inventory' as const, value: {} };
+    const together = [
+      frameOf(id, Form.RESPONSE, ResponseSchema, { response: hello }),
+      frameOf(2n, Form.EVENT, EventSchema, { event: inventory }),
+    ];
+    await zone.write(Buffer.concat(together));
     const connection = await link.connected(never);
     const answer = connection.request({ case: 'ping', value: {} });
     await zone.respond((await zone.take()).id, { case: 'ping', value: {} });

@@ -68,14 +68,17 @@ export function startIdmLink(options: IdmLinkOptions): IdmLink {
     const onStop = () => connection.close();
     stop.signal.addEventListener('abort', onStop, { once: true });
     try {
-      // What comes before the answer is left from an earlier connection; the inventory repeats it.
+      // The inventory may come in the same bytes as the hello, before this function goes on.
+      const early: Event[] = [];
       connection.onEvent((event) => {
         if (current?.connection === connection) onEvent?.(event, connection);
+        else early.push(event);
       });
       const hello = await connection.hello({ deadlineMs: helloDeadlineMs, signal: stop.signal });
       setCurrent({ connection, hello });
       logger.info({ zoneVersion: hello.version, kernel: hello.kernelRelease }, 'IDM connected');
       onConnected?.(connection, hello);
+      for (const event of early) onEvent?.(event, connection);
       const reason = await connection.closed;
       if (!stop.signal.aborted) logger.warn({ reason }, 'IDM lost');
       return true;

@@ -21,6 +21,16 @@ import {
 } from '@protect/proto/idm';
 import { encodeFrame, FrameDecoder } from './frame.ts';
 
+/** One frame with a message in it. */
+export function frameOf<D extends DescMessage>(
+  id: bigint,
+  form: Form,
+  schema: D,
+  message: MessageInitShape<D>,
+): Buffer {
+  return encodeFrame({ id, form, data: toBinary(schema, create(schema, message)) });
+}
+
 /** The zone's end of a channel in memory, driven by a test packet by packet. */
 export class TestZone {
   /** The daemon's end. */
@@ -78,7 +88,7 @@ export class TestZone {
     schema: D,
     message: MessageInitShape<D>,
   ): Promise<void> {
-    await this.write(encodeFrame({ id, form, data: toBinary(schema, create(schema, message)) }));
+    await this.write(frameOf(id, form, schema, message));
   }
 
   respond(id: bigint, response: MessageInitShape<typeof ResponseSchema>['response']): Promise<void> {
