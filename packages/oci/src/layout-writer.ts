@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
 import { lstat, mkdir, readdir, readlink, rename, rm, writeFile } from 'node:fs/promises';
-import { join, relative } from 'node:path';
+import { join } from 'node:path';
 import { PassThrough, Transform } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip, createZstdCompress } from 'node:zlib';
@@ -95,11 +95,9 @@ export async function writeLayout(directory: string, content: LayoutContent): Pr
 
 /** Entries for everything below `root`, sorted by path, with its modes; all owned by root. */
 export async function entriesOfDirectory(root: string): Promise<LayoutEntry[]> {
-  const found = await readdir(root, { recursive: true, withFileTypes: true });
-  const paths = found.map((entry) => join(entry.parentPath, entry.name)).sort();
   const entries: LayoutEntry[] = [];
-  for (const source of paths) {
-    const path = relative(root, source);
+  for (const path of await pathsBelow(root, '')) {
+    const source = join(root, path);
     const stats = await lstat(source);
     const mode = stats.mode & 0o7777;
     if (stats.isDirectory()) entries.push({ type: 'directory', path, mode });
@@ -109,6 +107,18 @@ export async function entriesOfDirectory(root: string): Promise<LayoutEntry[]> {
       throw new Error(`${source} is neither file, folder nor symbolic link; an image is made of those only`);
   }
   return entries;
+}
+
+/** Relative paths of everything below a folder; `readdir` with `recursive` would follow symbolic links. */
+async function pathsBelow(root: string, folder: string): Promise<string[]> {
+  const entries = await readdir(join(root, folder), { withFileTypes: true });
+  const paths: string[] = [];
+  for (const entry of entries.sort((one, other) => (one.name < other.name ? -1 : 1))) {
+    const path = join(folder, entry.name);
+    paths.push(path);
+    if (entry.isDirectory()) paths.push(...(await pathsBelow(root, path)));
+  }
+  return paths;
 }
 
 async function writeLayer(

@@ -7,10 +7,10 @@ import { join, relative } from 'node:path';
  * digest of the content, and the first other name of a hard link.
  */
 export async function listTree(root: string): Promise<string[]> {
-  const found = await readdir(root, { recursive: true, withFileTypes: true });
+  const found = await below(root);
   const firstNames = new Map<bigint, string>();
   const lines: string[] = [];
-  for (const path of found.map((entry) => join(entry.parentPath, entry.name)).sort()) {
+  for (const path of found.sort()) {
     const stats = await lstat(path, { bigint: true });
     const name = relative(root, path);
     const owner = `${stats.uid}:${stats.gid}`;
@@ -30,4 +30,14 @@ export async function listTree(root: string): Promise<string[]> {
     lines.push(facts.join(' '));
   }
   return lines;
+}
+
+/** `readdir` with `recursive` would follow symbolic links. */
+async function below(folder: string): Promise<string[]> {
+  const entries = await readdir(folder, { withFileTypes: true });
+  const nested = entries.map(async (entry) => {
+    const path = join(folder, entry.name);
+    return entry.isDirectory() ? [path, ...(await below(path))] : [path];
+  });
+  return (await Promise.all(nested)).flat();
 }
