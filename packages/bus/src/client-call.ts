@@ -4,10 +4,10 @@ import { type CallStream, createCallStream } from './call-stream.ts';
 import type { Bus } from './connection.ts';
 import { decodeFrame, encodeFrame, type Frame } from './frame.ts';
 import { maxOpenCalls, maxSilentIntervals, pingIntervalMs } from './limits.ts';
-import { decodeHeaders, errorHeader, splitHeaders } from './metadata.ts';
+import { decodeHeaders, errorHeader, splitHeaders, streamHeader } from './metadata.ts';
 import type { BusMessage } from './nats.ts';
 import { frameSubject, rpcSubject } from './subjects.ts';
-import { decodeEnd, decodeError } from './wire-error.ts';
+import { callOver, decodeEnd, decodeError } from './wire-error.ts';
 
 /** What the server answers with: one message, or a stream of them. */
 export type Answer =
@@ -35,8 +35,8 @@ export interface ClientCallInit {
   readonly server: ServiceName;
   readonly method: string;
   readonly headers: Iterable<readonly [string, string]>;
-  /** The request when it is small, else empty: it then follows on the stream. */
-  readonly body: Uint8Array;
+  /** The request when it is small; undefined when it follows on the stream. */
+  readonly body: Uint8Array | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -53,6 +53,7 @@ export function openClientCall(bus: Bus, init: ClientCallInit): ClientCall {
   // Whoever reads the stream sees the failure there; nobody may be waiting for the answer any more.
   answer.catch(() => {});
   const over = new AbortController();
+  const streamed = init.body === undefined;
   const trailer = new Headers();
   let answered = false;
   let silentIntervals = 0;
@@ -89,8 +90,8 @@ export function openClientCall(bus: Bus, init: ClientCallInit): ClientCall {
     for (const off of offs) off();
     inbox.close();
     openCalls.set(bus, (openCalls.get(bus) ?? 1) - 1);
-    over.abort();
-    stream.stopSending();
+    over.abort(callOver);
+    if (streamed) stream.stopSending();
   }
 
   function fail(error: ConnectError) {
@@ -133,7 +134,6 @@ export function openClientCall(bus: Bus, init: ClientCallInit): ClientCall {
     answered = true;
     resolve({ kind: 'plain', header, trailer, body });
     finish();
-    stream.fail(new ConnectError('the call is over', Code.Canceled));
   }
 
   function onAbort() {
@@ -156,7 +156,8 @@ export function openClientCall(bus: Bus, init: ClientCallInit): ClientCall {
   openCalls.set(bus, open + 1);
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    bus.publish(subject, init.body, { reply: inbox.subject, headers: init.headers });
+    const headers = streamed ? [...init.headers, [streamHeader, '1'] as const] : init.headers;
+    bus.publish(subject, init.body ?? new Uint8Array(), { reply: inbox.subject, headers });
   } catch (error) {
     fail(ConnectError.from(error, Code.Unavailable));
   }

@@ -21,7 +21,7 @@ import {
 import type { BusMessage } from './nats.ts';
 import type { Route } from './router.ts';
 import { frameSubject, parseReplySubject } from './subjects.ts';
-import { encodeEnd, encodeError } from './wire-error.ts';
+import { callOver, encodeEnd, encodeError } from './wire-error.ts';
 
 /** The server's end of one call. */
 export interface ServerCall {
@@ -102,7 +102,7 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
       fail(failure, new Headers([...context.responseTrailer, ...failure.metadata]));
     } finally {
       over = true;
-      context.abort();
+      context.abort(callOver);
     }
     return failure;
   }

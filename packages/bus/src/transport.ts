@@ -15,7 +15,7 @@ import type { ServiceName } from '@protect/service/paths';
 import { type Answer, type ClientCall, openClientCall } from './client-call.ts';
 import type { Bus } from './connection.ts';
 import { inlineBytes, reconnectPatienceMs } from './limits.ts';
-import { foreignHeaders, headerBytes, streamHeader, timeoutHeader } from './metadata.ts';
+import { foreignHeaders, headerBytes, timeoutHeader } from './metadata.ts';
 import { rpcSubject } from './subjects.ts';
 
 export interface BusTransportOptions {
@@ -153,8 +153,8 @@ async function open(
   return openClientCall(bus, {
     server,
     method: request.method.name,
-    headers: body ? headers : [...headers, [streamHeader, '1']],
-    body: body ?? new Uint8Array(),
+    headers,
+    body,
     signal: request.signal,
   });
 }

@@ -9,6 +9,9 @@ import { maxErrorBytes } from './limits.ts';
 
 /** Errors on the wire: Connect's JSON, with code, message and details (base64 of the protobuf). */
 
+/** Why signals of calls that have ended fire. One for all: an error with its stack costs more than a call. */
+export const callOver = new ConnectError('the call is over', Code.Canceled);
+
 const encoder = new TextEncoder();
 
 /** The error as the body of a plain answer. Details that would make it too large are left out. */
