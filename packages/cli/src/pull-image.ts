@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import {
   type OciImageFormat,
   type OciImageProgress,
@@ -18,7 +19,8 @@ export interface PullOptions {
 }
 
 /** Has the daemon pull an image, telling how far it is on standard error. */
-export async function pullImage(cli: Cli, reference: string, options: PullOptions): Promise<OciImageSpec> {
+export async function pullImage(cli: Cli, image: string, options: PullOptions): Promise<OciImageSpec> {
+  const reference = absoluteLayout(image);
   const progress = createProgressLine(cli);
   let spec: OciImageSpec | undefined;
   try {
@@ -42,6 +44,11 @@ export async function pullImage(cli: Cli, reference: string, options: PullOption
     const name = shortName(OciImageProgressPhaseSchema, phase).replaceAll('-', ' ');
     progress.show(`${image}: ${name}`, indicate([indication, ...layers.map((layer) => layer.indication)]));
   }
+}
+
+/** The daemon has another working folder: a layout's path is made absolute here, the rest stays as it is. */
+export function absoluteLayout(reference: string): string {
+  return reference.startsWith('oci:') ? `oci:${resolve(reference.slice('oci:'.length))}` : reference;
 }
 
 /** The sum of all bars as `12.3 of 45.6 MiB`, or the first message; undefined when there is nothing to say. */

@@ -260,7 +260,7 @@ describe('workload', () => {
   test('launch --attach passes input and output through and ends with the exit code', async () => {
     withZones();
     daemon.exitCode = 3;
-    const args = ['workload', 'launch', '-z', 'web', '-a', 'oci:/busybox', 'cat', '-a'];
+    const args = ['workload', 'launch', '-z', 'web', '-a', 'oci:/busybox', '--', 'cat', '-a'];
     expect(await runProtect(daemon, args, { input: 'typed\n' })).toEqual({
       exitCode: 3,
       stdout: 'hello\ntyped\n',

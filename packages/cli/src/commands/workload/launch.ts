@@ -1,6 +1,6 @@
 import { OciImageFormat } from '@protect/proto/control-common';
 import { Command } from 'commander';
-import { bindMount, collect, keyValue } from '../../arguments.ts';
+import { bindMount, collect, commandWords, keyValue } from '../../arguments.ts';
 import type { Cli } from '../../cli.ts';
 import { attachWorkload } from '../../follow-console.ts';
 import { pullImage } from '../../pull-image.ts';
@@ -51,7 +51,9 @@ export function command(cli: Cli): Command {
     .argument('<image>', 'oci:/folder[:tag] or a registry reference')
     .argument('[command...]', "instead of the image's own")
     .passThroughOptions()
-    .action((image: string, words: string[], options: Options) => launch(cli, image, words, options));
+    .action((image: string, words: string[], options: Options) =>
+      launch(cli, image, commandWords(words), options),
+    );
 }
 
 async function launch(cli: Cli, image: string, words: readonly string[], options: Options): Promise<void> {
