@@ -76,6 +76,18 @@ describe('an IDM link', () => {
     expect(zone.host.destroyed).toBe(true);
   });
 
+  it('asks again when the zone lost the first hello', async () => {
+    const domain = fakeDomain();
+    const link = startIdmLink({ domain, logger, version: '1' });
+    const zone = await domain.zone(0);
+    const lost = await zone.take(Form.REQUEST);
+    await zone.answerHello({ version: 'late' });
+    await link.connected(never);
+    expect(link.hello?.version).toBe('late');
+    expect(lost.deadlineMs).toBeLessThan(1_000);
+    await link.close();
+  });
+
   it('connects again after failures and after a lost channel', async () => {
     const domain = fakeDomain();
     domain.failures = 2;

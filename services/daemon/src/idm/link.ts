@@ -6,7 +6,14 @@ import type { Domain } from '../hypervisor/hypervisor.ts';
 import { type IdmConnection, openIdmConnection } from './connection.ts';
 import type { IdmTap } from './snoop.ts';
 
-/** Milliseconds for a zone's hello; a zone that still boots is asked again. */
+/**
+ * Milliseconds for a zone's hello before it is asked again: the first question may be lost when the
+ * zone still notices the end of the connection before. Doubles up to the maximum.
+ */
+const helloMinMs = 500;
+const helloMaxMs = 4_000;
+
+/** Milliseconds without a hello after which the channel is opened anew; a zone may still boot. */
 const helloDeadlineMs = 60_000;
 
 /** Milliseconds before a lost channel is opened again; doubles up to the maximum. */
@@ -33,6 +40,18 @@ export interface IdmLink {
   connected(signal: AbortSignal): Promise<IdmConnection>;
   /** Lets go of the channel; settles when nothing of the link runs. */
   close(): Promise<void>;
+}
+
+async function greet(connection: IdmConnection, signal: AbortSignal): Promise<Hello> {
+  const until = performance.now() + helloDeadlineMs;
+  for (let deadlineMs = helloMinMs; ; deadlineMs = Math.min(deadlineMs * 2, helloMaxMs)) {
+    try {
+      return await connection.hello({ deadlineMs, signal });
+    } catch (error) {
+      const mayBeLost = error instanceof ConnectError && error.code === Code.DeadlineExceeded;
+      if (!mayBeLost || performance.now() > until) throw error;
+    }
+  }
 }
 
 async function settledOrAborted(promise: Promise<void>, signal: AbortSignal): Promise<void> {
@@ -74,7 +93,7 @@ export function startIdmLink(options: IdmLinkOptions): IdmLink {
         if (current?.connection === connection) onEvent?.(event, connection);
         else early.push(event);
       });
-      const hello = await connection.hello({ deadlineMs: helloDeadlineMs, signal: stop.signal });
+      const hello = await greet(connection, stop.signal);
       setCurrent({ connection, hello });
       logger.info({ zoneVersion: hello.version, kernel: hello.kernelRelease }, 'IDM connected');
       onConnected?.(connection, hello);
