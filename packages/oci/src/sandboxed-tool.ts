@@ -24,8 +24,15 @@ export async function runSandboxed(
   const [file, ...args] = sandboxed(tool, options);
   const signal = AbortSignal.any([options.signal, AbortSignal.timeout(options.timeoutMs)]);
   signal.throwIfAborted();
-  const child = spawn(file, args, { stdio: ['pipe', 'pipe', 'pipe'], env: {} });
-  const kill = () => child.kill('SIGKILL');
+  const child = spawn(file, args, {
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: {},
+    detached: true,
+  });
+  let ended = false;
+  const kill = () => {
+    if (!ended && child.pid !== undefined) killGroup(child.pid);
+  };
   signal.addEventListener('abort', kill, { once: true });
   let messages = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -35,6 +42,9 @@ export async function runSandboxed(
     child.once('error', (cause: Error) =>
       reject(new Error(`${file} cannot be started: ${cause.message}`, { cause })),
     );
+    child.once('exit', () => {
+      ended = true;
+    });
     child.once('close', (code, by) => resolve(code === 0 ? undefined : (by ?? `exit status ${code}`)));
   });
   let sourceError: { readonly error: unknown } | undefined;
@@ -72,5 +82,17 @@ export async function runSandboxed(
   } finally {
     signal.removeEventListener('abort', kill);
     kill();
+  }
+}
+
+/**
+ * Ends bwrap together with its child, which has the tool's descriptors: killed alone and early, bwrap leaves the child
+ * behind before that has asked to die with it.
+ */
+function killGroup(pid: number): void {
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }
 }

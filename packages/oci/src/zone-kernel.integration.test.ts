@@ -1,11 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { readdir, readFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
 import { temporaryDirectories } from '../test/temporary-directory.ts';
 import { openLayout } from './layout.ts';
 import { type LayoutEntry, writeLayout } from './layout-writer.ts';
+import { createImageStore } from './pull.ts';
 import { parseKernelMetadata, unpackZoneInitrd, unpackZoneKernel } from './zone-kernel.ts';
 
 const fresh = temporaryDirectories();
@@ -54,6 +55,34 @@ describe('a zone kernel image', () => {
     expect(await readFile(unpacked.addonsPath ?? '', 'utf8')).toBe('addons');
     expect(unpacked.metadata).toEqual({ KERNEL_ARCH: 'x86_64', KERNEL_UNAME_R: '6.1.0-test' });
     expect(await kernel()).toEqual(unpacked);
+  });
+
+  test('pulled into the image store as tar is unpacked from there; as SquashFS it is refused with the remedy', async () => {
+    const layout = join(fresh(), 'layout');
+    await writeLayout(layout, { layers: [[file('kernel/image', bzImage(lz4)), metadata]] });
+    const store = createImageStore({ cacheDir: fresh() });
+    const signal = AbortSignal.timeout(20_000);
+    const reference = `oci:${layout}`;
+    const tar = await store.pull({ reference, format: 'tar', signal });
+    const unpacked = await unpackZoneKernel({ image: tar, cacheDir: fresh(), signal });
+    expect((await readFile(unpacked.kernelPath)).equals(elf)).toBe(true);
+    expect(unpacked.digest).toBe(tar.digest);
+    const squashfs = await store.pull({ reference, signal });
+    const refused = unpackZoneKernel({ image: squashfs, cacheDir: fresh(), signal });
+    await expect(refused).rejects.toMatchObject({
+      kind: 'invalid',
+      message: expect.stringContaining('format tar'),
+    });
+  });
+
+  test('that was being unpacked when its process was killed is unpacked again, and the remains go later', async () => {
+    const { kernel, cacheDir } = await unpack([file('kernel/image', elf)]);
+    await mkdir(join(cacheDir, 'unpacking-recent'));
+    await mkdir(join(cacheDir, 'unpacking-old'));
+    await utimes(join(cacheDir, 'unpacking-old'), 1, 1);
+    const { digest } = await kernel();
+    const expected = [`kernel-${digest.slice('sha256:'.length)}`, 'unpacking-recent'];
+    expect((await readdir(cacheDir)).sort()).toEqual(expected);
   });
 
   test('may have no addons and no metadata', async () => {

@@ -1,19 +1,26 @@
 import { createWriteStream } from 'node:fs';
-import { chmod, mkdir, mkdtemp, open, readFile, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { findPayload } from './bz-image.ts';
 import { decompress } from './decompress.ts';
 import { digestSchema } from './descriptor.ts';
-import { extractFiles } from './extract-files.ts';
+import { extractFiles, fetchedLayers, type LayerEntries } from './extract-files.ts';
+import type { PackedImage } from './image-cache.ts';
 import { ImageError } from './image-error.ts';
 import { type ImageSource, resolveManifest, withConfig } from './image-source.ts';
 import { readChunks } from './read-chunks.ts';
 import { runSandboxed } from './sandboxed-tool.ts';
+import { readTar } from './tar-reader.ts';
 
 /** Longest time that decompressing a kernel may take. */
 const decompressTimeoutMs = 60_000;
+
+const stagingPrefix = 'unpacking-';
+
+/** Unpacking takes seconds; a folder older than this belongs to a process that was killed. */
+const leftoverAgeMs = 60 * 60_000;
 
 /** Bounds on what is unpacked from a kernel or ramdisk image. */
 const maxKernelBytes = 512 << 20;
@@ -21,9 +28,12 @@ const maxAddonsBytes = 2 ** 30;
 const maxMetadataBytes = 64 << 10;
 const maxInitrdBytes = 512 << 20;
 
+/** A boot image pulled before with the format `tar`. */
+export type PackedBootImage = Pick<PackedImage, 'digest' | 'format' | 'path'>;
+
 export interface UnpackOptions {
-  /** Where the image is read from. */
-  readonly image: ImageSource;
+  /** Where the image is read from: a layout or registry, or the image store. */
+  readonly image: ImageSource | PackedBootImage;
   /** Folder for unpacked files, by digest; made when missing. */
   readonly cacheDir: string;
   readonly signal: AbortSignal;
@@ -53,17 +63,13 @@ export interface UnpackedInitrd {
  */
 export async function unpackZoneKernel(options: UnpackOptions): Promise<UnpackedKernel> {
   const { digest, directory } = await unpackOnce(options, 'kernel', async (image, staging) => {
-    const resolved = await withConfig(image, options.signal);
-    const files = await extractFiles(resolved, staging, options.signal, {
+    const files = await extractFiles(image.layers(), staging, options.signal, {
       'kernel/image': { file: 'image', maxBytes: maxKernelBytes },
       'kernel/metadata': { file: 'metadata', maxBytes: maxMetadataBytes },
       'kernel/addons.squashfs': { file: 'addons.squashfs', maxBytes: maxAddonsBytes },
     });
     if (!files.has('kernel/image')) {
-      throw new ImageError(
-        'invalid',
-        `${image.source.name} is no kernel image: it has no file /kernel/image`,
-      );
+      throw new ImageError('invalid', `${image.name} is no kernel image: it has no file /kernel/image`);
     }
     await uncompressKernel(join(staging, 'image'), join(staging, 'vmlinux'), options.signal);
     await rm(join(staging, 'image'), { force: true });
@@ -81,12 +87,11 @@ export async function unpackZoneKernel(options: UnpackOptions): Promise<Unpacked
 /** Unpacks a ramdisk image (`/initrd`) for the hypervisor, or finds it unpacked before. */
 export async function unpackZoneInitrd(options: UnpackOptions): Promise<UnpackedInitrd> {
   const { digest, directory } = await unpackOnce(options, 'initrd', async (image, staging) => {
-    const resolved = await withConfig(image, options.signal);
-    const files = await extractFiles(resolved, staging, options.signal, {
+    const files = await extractFiles(image.layers(), staging, options.signal, {
       initrd: { file: 'packed', maxBytes: maxInitrdBytes },
     });
     if (!files.has('initrd')) {
-      throw new ImageError('invalid', `${image.source.name} is no ramdisk image: it has no file /initrd`);
+      throw new ImageError('invalid', `${image.name} is no ramdisk image: it has no file /initrd`);
     }
     const packed = join(staging, 'packed');
     const plain = bounded(decompress(readChunks(packed), '/initrd'), maxInitrdBytes, '/initrd');
@@ -107,20 +112,58 @@ export function parseKernelMetadata(text: string): Readonly<Record<string, strin
   return Object.fromEntries(pairs);
 }
 
+interface BootImage {
+  readonly name: string;
+  readonly digest: string;
+  readonly layers: () => AsyncIterable<LayerEntries>;
+}
+
+async function openBootImage(image: ImageSource | PackedBootImage, signal: AbortSignal): Promise<BootImage> {
+  if ('root' in image) {
+    const resolved = await resolveManifest(image, signal);
+    const layers = async function* () {
+      yield* fetchedLayers(await withConfig(resolved, signal), signal);
+    };
+    return { name: image.name, digest: resolved.digest, layers };
+  }
+  const { digest, format, path } = image;
+  if (format !== 'tar') {
+    throw new ImageError(
+      'invalid',
+      `the boot image ${digest} was pulled as ${format}; pull it with the format tar`,
+    );
+  }
+  const layers = async function* () {
+    yield { name: path, entries: readTar(readChunks(path), path) };
+  };
+  return { name: digest, digest, layers };
+}
+
+/** Removes what unpacking that was killed left behind, long enough ago to be nobody's work. */
+async function removeLeftovers(cacheDir: string): Promise<void> {
+  for (const name of await readdir(cacheDir)) {
+    if (!name.startsWith(stagingPrefix)) continue;
+    const stats = await stat(join(cacheDir, name)).catch(absent);
+    const isOld = stats !== undefined && Date.now() - stats.mtimeMs > leftoverAgeMs;
+    if (isOld) await rm(join(cacheDir, name), { recursive: true, force: true });
+  }
+}
+
 /** Runs `unpack` into a fresh folder that becomes the cache entry only when it is complete. */
 async function unpackOnce(
   { image, cacheDir, signal }: UnpackOptions,
   kind: 'kernel' | 'initrd',
-  unpack: (image: Awaited<ReturnType<typeof resolveManifest>>, staging: string) => Promise<void>,
+  unpack: (image: BootImage, staging: string) => Promise<void>,
 ): Promise<{ digest: string; directory: string }> {
-  const resolved = await resolveManifest(image, signal);
-  const digest = digestSchema.parse(resolved.digest);
+  const boot = await openBootImage(image, signal);
+  const digest = digestSchema.parse(boot.digest);
   const directory = join(cacheDir, `${kind}-${digest.slice('sha256:'.length)}`);
   if ((await stat(directory).catch(absent)) !== undefined) return { digest, directory };
   await mkdir(cacheDir, { recursive: true, mode: 0o711 });
-  const staging = await mkdtemp(join(cacheDir, 'unpacking-'));
+  await removeLeftovers(cacheDir);
+  const staging = await mkdtemp(join(cacheDir, stagingPrefix));
   try {
-    await unpack(resolved, staging);
+    await unpack(boot, staging);
     // The hypervisor runs as a user of its own and opens these files by path.
     await chmod(staging, 0o711);
     await rename(staging, directory).catch((error: NodeJS.ErrnoException) => {
