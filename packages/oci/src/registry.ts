@@ -123,10 +123,23 @@ export function isLoopback(host: string): boolean {
 async function* bodyOf(response: Response, signal: AbortSignal): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   if (reader === undefined) return;
+  const stopped = Promise.withResolvers<never>();
+  // It may be rejected while a chunk is with the consumer and nobody waits for it.
+  stopped.promise.catch(() => undefined);
+  const stop = () => stopped.reject(signal.reason);
+  signal.addEventListener('abort', stop, { once: true });
+  // A consumer that takes its time between two chunks is no stall.
+  let reading = false;
+  const stall = setTimeout(() => {
+    if (reading) stopped.reject(new Error(`no byte for ${stallTimeoutMs} ms`));
+  }, stallTimeoutMs);
   try {
     for (;;) {
-      const stall = AbortSignal.timeout(stallTimeoutMs);
-      const result = await Promise.race([reader.read(), aborted(AbortSignal.any([signal, stall]))]);
+      signal.throwIfAborted();
+      stall.refresh();
+      reading = true;
+      const result = await Promise.race([reader.read(), stopped.promise]);
+      reading = false;
       if (result.done) return;
       yield result.value;
     }
@@ -136,14 +149,10 @@ async function* bodyOf(response: Response, signal: AbortSignal): AsyncGenerator<
       cause,
     });
   } finally {
+    clearTimeout(stall);
+    signal.removeEventListener('abort', stop);
     await reader.cancel().catch(() => undefined);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
 }
 
 function reasonOf(cause: unknown): string {
