@@ -16,8 +16,11 @@ const program = [
   'seq 1 160000 | head -c 1048576 >/tmp/block',
   `i=1; while [ $i -le ${blocks} ]; do echo "block $i"; cat /tmp/block; i=$((i+1)); done`,
 ].join('; ');
-/** One exec may take this many times what it takes in a quiet zone, while the output flows. */
-const noticeable = 4;
+/**
+ * One exec may take this many times what it takes while the same program prints into the void: the processor is
+ * shared either way, and what is asked is what the output costs.
+ */
+const noticeable = 3;
 
 let stack: TestStack;
 let image: string;
@@ -42,8 +45,14 @@ test('200 MiB of output arrive whole and do not delay the exec of another worklo
     await execute(stack.client, { workloadId: quietWorkload }, ['true']);
     return performance.now() - began;
   };
+  const voidId = await launchWorkload(stack.client, zoneId, image, [
+    'sh',
+    '-c',
+    `while :; do ${program}; done >/dev/null`,
+  ]);
   const quiet: number[] = [];
-  for (let index = 0; index < 10; index++) quiet.push(await execTook());
+  for (let index = 0; index < 20; index++) quiet.push(await execTook());
+  await stack.client.destroyWorkload({ workloadId: voidId });
 
   const workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', program], {
     name: 'loud',
@@ -81,7 +90,7 @@ test('200 MiB of output arrive whole and do not delay the exec of another worklo
   );
   expect(hash.digest('hex')).toBe(wanted.digest('hex'));
   console.log(
-    `exec: ${medianOf(quiet).toFixed(0)} ms quiet, ${medianOf(loud).toFixed(0)} ms beside the output`,
+    `exec: ${medianOf(quiet).toFixed(0)} ms beside output into the void, ${medianOf(loud).toFixed(0)} ms beside output that is stored and read`,
   );
   expect(medianOf(loud)).toBeLessThan(noticeable * medianOf(quiet));
 });
