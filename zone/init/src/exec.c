@@ -97,7 +97,7 @@ static void update(struct stream *stream, const idm_StreamRequest *update) {
 static void closed(struct stream *stream) {
   struct exec *exec = stream->owner;
   exec->stream = NULL;
-  if (exec->step == exec_running && !exec->ended) kill_session(exec->child.pid);
+  if (exec->step == exec_running && !exec->ended) kill_session(exec->session);
   /* Terminals tell by hanging up; pipes by having no reader. */
   if (exec->step != exec_starting) release_files(exec);
   free_when_over(exec);
@@ -158,10 +158,12 @@ bool exec_open_pipes(struct exec *exec, int theirs[3]) {
 }
 
 void exec_running_as(struct exec *exec, pid_t pid) {
+  pid_t session = session_of(pid);
   exec->step = exec_running;
+  exec->session = session > 1 ? session : pid;
   child_watch(&exec->child, pid, process_ended);
   if (!exec->stream) {
-    kill_session(pid);
+    kill_session(exec->session);
     release_files(exec);
   }
   idm_wake();

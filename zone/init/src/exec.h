@@ -29,6 +29,8 @@ struct exec {
   struct exec_output output[2];
   struct input input;
   struct child child;
+  /* Of its own for each command: all that it starts is in it, unless it leaves on purpose. */
+  pid_t session;
   struct crun crun;
   int console_listener;
   bool ended;

@@ -76,27 +76,25 @@ bool spawn_task(struct child *child, void (*task)(const char *), const char *arg
   return true;
 }
 
-static bool in_session(const char *pid, pid_t session) {
+pid_t session_of(pid_t pid) {
   char path[64], stat[512];
-  snprintf(path, sizeof path, "/proc/%.16s/stat", pid);
-  if (file_read(path, stat, sizeof stat) <= 0) return false;
+  snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+  if (file_read(path, stat, sizeof stat) <= 0) return 0;
   const char *after_name = strrchr(stat, ')');
-  int found;
-  return after_name && sscanf(after_name + 1, " %*c %*d %*d %d", &found) == 1 && found == session;
+  int session;
+  return after_name && sscanf(after_name + 1, " %*c %*d %*d %d", &session) == 1 ? session : 0;
 }
 
-void kill_session(pid_t leader) {
-  if (leader <= 1) return;
-  kill(leader, SIGKILL);
+void kill_session(pid_t session) {
+  if (session <= 1) return;
   /* Again for what forked meanwhile; a fork bomb ends with its container. */
   for (int round = 0; round < 4; round++) {
     bool any = false;
     DIR *directory = opendir("/proc");
     if (!directory) return;
     for (struct dirent *entry; (entry = readdir(directory));) {
-      if (entry->d_name[0] < '1' || entry->d_name[0] > '9' || !in_session(entry->d_name, leader)) continue;
       pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-      if (pid > 1 && pid != leader) any = kill(pid, SIGKILL) == 0 || any;
+      if (pid > 1 && session_of(pid) == session) any = kill(pid, SIGKILL) == 0 || any;
     }
     closedir(directory);
     if (!any) return;

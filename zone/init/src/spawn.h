@@ -25,7 +25,9 @@ pid_t spawn(const struct spawn *spawn);
 bool spawn_task(struct child *child, void (*task)(const char *argument), const char *argument,
                 void (*ended)(struct child *, int));
 
-/* Kills a process, and all that are still in the session which it leads. */
-void kill_session(pid_t leader);
+/* The session of a process; 0 when it is gone. */
+pid_t session_of(pid_t pid);
+/* Kills all processes of a session. */
+void kill_session(pid_t session);
 
 #endif

@@ -5,6 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
 import { openLayout } from '@protect/oci/layout';
 import { unpackZoneInitrd, unpackZoneKernel } from '@protect/oci/zone-kernel';
 import { newZoneId } from '@protect/service/ids';
@@ -27,6 +28,8 @@ export const lateSerial = 'late-image';
 export const addonsSerial = 'addons';
 /** Address of the zone's one network interface, which is connected to nothing. */
 export const zoneMac = '02:00:00:00:00:01';
+
+const leaveRootSource = join(import.meta.dirname, 'programs/leave-root.c');
 
 const qmpMessage = z.looseObject({
   return: z.unknown().optional(),
@@ -55,9 +58,10 @@ async function makeImage(folder: string): Promise<string> {
     await mkdir(join(root, name), { recursive: true });
   await writeFile(join(root, 'bin/busybox'), await readFile('/bin/busybox'), { mode: 0o755 });
   const applets =
-    'sh cat echo id uname hostname head tail dd sleep stat ls kill ps wc tee stty mount env test yes ip sort tr seq';
+    'sh cat echo id uname hostname head tail dd sleep stat ls kill ps wc tee stty mount env test yes ip sort tr seq grep readlink';
   for (const name of applets.split(' ')) await symlink('busybox', join(root, 'bin', name));
   await writeFile(join(root, 'etc/passwd'), 'root:x:0:0:root:/:/bin/sh\n');
+  await run('gcc', ['-static', '-O1', '-o', join(root, 'bin/leave-root'), leaveRootSource]);
   const image = join(folder, 'image.squashfs');
   await run('mksquashfs', [root, image, '-quiet', '-no-progress', '-comp', 'zstd', '-all-root']);
   return image;
@@ -75,6 +79,18 @@ async function socketTo(path: string): Promise<Socket> {
   return socket;
 }
 
+/** QEMU takes one client at a time, and a new one only after it has seen the last one leave. */
+async function patientSocketTo(path: string): Promise<Socket> {
+  for (;;) {
+    try {
+      return await socketTo(path);
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) throw error;
+      await delay(20);
+    }
+  }
+}
+
 /** Waits for QEMU's monitor, which proves that all its sockets are there. */
 async function waitForMonitor(path: string, qemu: ChildProcess): Promise<Socket> {
   for (;;) {
@@ -82,7 +98,7 @@ async function waitForMonitor(path: string, qemu: ChildProcess): Promise<Socket>
       return await socketTo(path);
     } catch (cause) {
       if (qemu.exitCode !== null) throw new Error('QEMU ended at once', { cause });
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await delay(20);
     }
   }
 }
@@ -103,13 +119,23 @@ export async function bootZone({ memoryMib = 192 }: { memoryMib?: number } = {})
       ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', `${memoryMib}`],
       ...['-kernel', kernel.kernelPath, '-initrd', initrd.initrdPath],
       ...['-append', 'console=hvc0 quiet panic=-1 no_timer_check tsc=reliable'],
-      ...['-chardev', `socket,id=qmp,path=${path('qmp')},server=on,wait=off`, '-mon', 'chardev=qmp,mode=control'],
+      ...[
+        '-chardev',
+        `socket,id=qmp,path=${path('qmp')},server=on,wait=off`,
+        '-mon',
+        'chardev=qmp,mode=control',
+      ],
       ...['-chardev', `socket,id=idm,path=${path('idm')},server=on,wait=off`],
       ...['-chardev', `file,id=console,path=${path('console')}`],
       ...['-device', 'virtio-serial-pci,id=serial0', '-device', 'virtconsole,chardev=console'],
       ...['-device', 'virtserialport,chardev=idm,name=org.protect.idm'],
       ...['-device', 'virtio-scsi-pci,id=scsi0'],
-      ...['-netdev', 'hubport,id=link0,hubid=0', '-device', `virtio-net-pci,netdev=link0,mac=${zoneMac},romfile=`],
+      ...[
+        '-netdev',
+        'user,id=link0,restrict=on',
+        '-device',
+        `virtio-net-pci,netdev=link0,mac=${zoneMac},romfile=`,
+      ],
       ...disk(imageSerial, image, true),
       ...disk(lateSerial, image, false),
       ...(kernel.addonsPath === undefined ? [] : disk(addonsSerial, kernel.addonsPath, true)),
@@ -130,7 +156,7 @@ export async function bootZone({ memoryMib = 192 }: { memoryMib?: number } = {})
     }
   };
   await ask('qmp_capabilities');
-  const openStream = () => socketTo(path('idm'));
+  const openStream = () => patientSocketTo(path('idm'));
   return {
     ended,
     qemuPid: qemu.pid ?? 0,
@@ -147,7 +173,13 @@ export async function bootZone({ memoryMib = 192 }: { memoryMib?: number } = {})
     },
     console: () => readFile(path('console'), 'utf8'),
     plugLateDisk: () =>
-      ask('device_add', { driver: 'scsi-hd', drive: lateSerial, serial: lateSerial, id: 'late', bus: 'scsi0.0' }),
+      ask('device_add', {
+        driver: 'scsi-hd',
+        drive: lateSerial,
+        serial: lateSerial,
+        id: 'late',
+        bus: 'scsi0.0',
+      }),
     async [Symbol.asyncDispose]() {
       monitor.destroy();
       qemu.kill('SIGKILL');
