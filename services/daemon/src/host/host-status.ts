@@ -3,7 +3,7 @@ import type { GetHostStatusReplySchema } from '@protect/proto/control';
 import type { GetHostAddressesResponse } from '@protect/proto/network';
 import type { Logger } from 'pino';
 import type { NetworkClient } from '../peers/peer-clients.ts';
-import { readHostMemory } from '../zones/admission.ts';
+import { type HostMemory, readHostMemory } from '../zones/admission.ts';
 
 export interface HostStatus {
   read(): Promise<MessageInitShape<typeof GetHostStatusReplySchema>>;
@@ -18,14 +18,27 @@ interface HostStatusDeps {
   readonly logger: Logger;
 }
 
+/** How old the shown free memory may be. */
+const memoryAgeMs = 1_000;
+
 const mibBytes = 1024n * 1024n;
 
 /** What this host is; its addresses are empty until protect-network has told them. */
 export function createHostStatus({ hostUuid, version, network, logger }: HostStatusDeps): HostStatus {
   let addresses: GetHostAddressesResponse | undefined;
+  let memory: { readonly read: Promise<HostMemory>; readonly at: number } | undefined;
+
+  /** Its reading waits for other files' writing, so one serves all who ask about the same time. */
+  function recentMemory(): Promise<HostMemory> {
+    if (memory === undefined || performance.now() - memory.at > memoryAgeMs) {
+      memory = { read: readHostMemory(), at: performance.now() };
+    }
+    return memory.read;
+  }
+
   return {
     async read() {
-      const { availableMib } = await readHostMemory();
+      const { availableMib } = await recentMemory();
       return {
         hostUuid,
         hostDomid: 0,

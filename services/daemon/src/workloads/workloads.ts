@@ -112,8 +112,11 @@ export class Workloads implements AsyncDisposable {
     );
   }
 
-  /** Accepts the end of a workload and goes on to take it away; idempotent. */
-  async destroy(id: WorkloadId): Promise<void> {
+  /**
+   * Takes a workload away and settles when nothing is left of it; idempotent. Once accepted it goes on
+   * when `signal` aborts, and after a restart of the daemon.
+   */
+  async destroy(id: WorkloadId, signal: AbortSignal): Promise<void> {
     this.get(id);
     await this.#deps.state.workloads.update(id, (current) =>
       current.desired === 'gone'
@@ -121,7 +124,16 @@ export class Workloads implements AsyncDisposable {
         : { ...current, desired: 'gone', status: hopWorkload(current.status, { state: 'destroying' }) },
     );
     this.#abortWork(id);
-    this.#inBackground('destroy workload', this.#finishDestroy(id));
+    const finished = this.#finishDestroy(id);
+    this.#inBackground('destroy workload', finished);
+    const canceled = Promise.withResolvers<void>();
+    const onAbort = () => canceled.resolve();
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      await Promise.race([finished, canceled.promise]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
   }
 
   /** NOT_FOUND when there is no such workload. */
