@@ -34,9 +34,12 @@ export function argumentsOf(pid: number): MachineArguments {
       throw new Error(`process ${pid} is no QEMU with ${flag}`);
     return found;
   };
-  const platform = argv.flatMap((word, index) =>
-    platformFlags.includes(word) ? [word, argv[index + 1] ?? ''] : [],
-  );
+  const platform = argv.flatMap((word, index) => {
+    const next = argv[index + 1] ?? '';
+    const isPlatform =
+      platformFlags.includes(word) || (word === '-object' && next.startsWith('memory-backend'));
+    return isPlatform ? [word, next] : [];
+  });
   return { kernel: value('-kernel'), initrd: value('-initrd'), append: value('-append'), platform };
 }
 
@@ -47,7 +50,6 @@ export async function startBareMachine(machine: MachineArguments, signal: AbortS
   const server = createServer();
   server.listen(socketPath);
   await once(server, 'listening');
-  const connected = once(server, 'connection', { signal });
   const child = spawn(
     'qemu-system-x86_64',
     [
@@ -59,7 +61,12 @@ export async function startBareMachine(machine: MachineArguments, signal: AbortS
     { stdio: ['ignore', 'ignore', 'inherit'] },
   );
   const ended = once(child, 'exit');
-  const [port]: Socket[] = await connected;
+  const refused = ended.then(([code]) =>
+    Promise.reject(new Error(`QEMU ended with ${code} before it had a port`)),
+  );
+  const [port]: Socket[] = await Promise.race([once(server, 'connection', { signal }), refused]);
+  // Later it ends because we end it.
+  refused.catch(() => undefined);
   if (!port || child.pid === undefined) throw new Error('QEMU did not connect');
   // Ending the machine resets the connection.
   port.on('error', () => {});

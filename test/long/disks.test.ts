@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import {
+  destroyWorkload,
   destroyZone,
   execute,
   launchWorkload,
@@ -43,7 +44,7 @@ test(`${atOnce} workloads have their disks in one zone at once`, async () => {
     ),
   );
   expect(names).toEqual(ids.map(() => 'sleep'));
-  for (const workloadId of ids) await stack.client.destroyWorkload({ workloadId });
+  for (const workloadId of ids) await destroyWorkload(stack.client, workloadId);
   expect(await listWorkloads(stack.client)).toEqual([]);
 });
 
@@ -52,7 +53,7 @@ test(`a disk can come and go ${cycles} times in one zone`, async () => {
     const workloadId = await launchWorkload(stack.client, zoneId, image, ['echo', `cycle ${index}`]);
     expect(await workloadEnd(stack.client, workloadId)).toBe(0);
     expect(await stack.output('workload', 'logs', workloadId)).toBe(`cycle ${index}`);
-    await stack.client.destroyWorkload({ workloadId });
+    await destroyWorkload(stack.client, workloadId);
   }
 });
 

@@ -59,6 +59,14 @@ export async function destroyZone(client: ControlClient, zoneId: string): Promis
   );
 }
 
+/** Destroys a workload and waits until nobody lists it any more. */
+export async function destroyWorkload(client: ControlClient, workloadId: string): Promise<void> {
+  await client.destroyWorkload({ workloadId });
+  await eventually(client, `workload ${workloadId} gone`, async () =>
+    (await listWorkloads(client)).some(({ id }) => id === workloadId) ? undefined : true,
+  );
+}
+
 export async function listZones(client: ControlClient): Promise<Zone[]> {
   const zones: Zone[] = [];
   for await (const reply of client.listZones({})) zones.push(...reply.zones);

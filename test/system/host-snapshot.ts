@@ -21,8 +21,8 @@ export interface HostSnapshot {
 /** Names of the namespaces that stacks and tests make. */
 const stackNetns = /^protect/;
 
-/** What a running stack changes without leaving anything: databases, the bus' store, logs, caches, two folders. */
-const changing = /^(db|nats|log|cache)(\/|$)|^(zones|tmp)$/;
+/** What a running stack changes without leaving anything: databases, the bus' store, logs, caches, some folders. */
+const changing = /^(db|nats|log|cache)(\/|$)|^(zones|tmp|zones\/[^/]+\/workloads)$/;
 
 /** The host as it is now, as far as a stack on `stateDir` could change it. */
 export async function snapshotHost(stateDir: string, netns: string): Promise<HostSnapshot> {
