@@ -40,16 +40,22 @@ export async function buildTestInitrd(path: string, script: string): Promise<voi
   await writeFile(path, Buffer.concat(entries.map((entry, index) => newcEntry(entry, index + 1))));
 }
 
-/** The zone kernel out of the OCI layout that `node zone/build.ts` makes. */
-async function extractKernel(folder: string): Promise<string> {
-  const layout = join(repository, 'zone/build/kernel');
+async function readArtefact(path: string): Promise<string> {
+  return await readFile(path, 'utf8').catch((error: unknown) => {
+    throw new Error(`${path} is missing; run "node zone/build.ts"`, { cause: error });
+  });
+}
+
+/** Takes `file` out of an OCI layout that `node zone/build.ts` made. */
+async function extract(artefact: 'kernel' | 'initrd', file: string, folder: string): Promise<string> {
+  const layout = join(repository, 'zone/build', artefact);
   const blob = (digest: string) => join(layout, 'blobs/sha256', digest.replace('sha256:', ''));
-  const index = indexSchema.parse(JSON.parse(await readFile(join(layout, 'index.json'), 'utf8')));
+  const index = indexSchema.parse(JSON.parse(await readArtefact(join(layout, 'index.json'))));
   const manifest = manifestSchema.parse(
-    JSON.parse(await readFile(blob(index.manifests[0]?.digest ?? ''), 'utf8')),
+    JSON.parse(await readArtefact(blob(index.manifests[0]?.digest ?? ''))),
   );
-  await run('tar', ['-xf', blob(manifest.layers[0]?.digest ?? ''), '-C', folder, 'kernel/image']);
-  return join(folder, 'kernel/image');
+  await run('tar', ['-xf', blob(manifest.layers[0]?.digest ?? ''), '-C', folder, file]);
+  return join(folder, file);
 }
 
 /** A state folder, a kernel and small ramdisks for tests of the driver. */
@@ -58,7 +64,9 @@ export interface BootFixture extends AsyncDisposable {
   readonly paths: StatePaths;
   /** A specification for a new zone whose PID 1 runs `script`. */
   spec(script: string, changes?: Partial<DomainSpec>): Promise<DomainSpec>;
-  /** A sparse disk file in the zone's own folder. */
+  /** A specification for a new zone with the real init. */
+  zoneSpec(changes?: Partial<DomainSpec>): Promise<DomainSpec>;
+  /** A small disk file in the zone's own folder. */
   disk(zoneId: ZoneId, uid: number, serial: string, changes?: Partial<DomainDisk>): Promise<DomainDisk>;
 }
 
@@ -66,9 +74,26 @@ export async function createBootFixture(): Promise<BootFixture> {
   const folder = await mkdtemp(join(tmpdir(), 'protect-qemu-'));
   await chmod(folder, 0o711);
   const paths = statePaths(join(folder, 'state'));
-  const kernelPath = await extractKernel(folder);
+  const kernelPath = await extract('kernel', 'kernel/image', folder);
   await mkdir(paths.zones, { recursive: true, mode: 0o711 });
   const initrds = new Map<string, string>();
+  function specification(initrdPath: string, changes: Partial<DomainSpec>): DomainSpec {
+    return {
+      zoneId: newZoneId(),
+      uid: nextUid++,
+      kernelPath,
+      initrdPath,
+      kernelCmdline: '',
+      verboseConsole: true,
+      memoryMib: 128,
+      maxMemoryMib: 128,
+      cpus: 1,
+      maxCpus: 1,
+      disks: [],
+      links: [],
+      ...changes,
+    };
+  }
   return {
     folder,
     paths,
@@ -79,21 +104,11 @@ export async function createBootFixture(): Promise<BootFixture> {
         initrds.set(script, initrdPath);
         await buildTestInitrd(initrdPath, script);
       }
-      return {
-        zoneId: newZoneId(),
-        uid: nextUid++,
-        kernelPath,
-        initrdPath,
-        kernelCmdline: '',
-        verboseConsole: true,
-        memoryMib: 128,
-        maxMemoryMib: 128,
-        cpus: 1,
-        maxCpus: 1,
-        disks: [],
-        links: [],
-        ...changes,
-      };
+      return specification(initrdPath, changes);
+    },
+    async zoneSpec(changes = {}) {
+      const initrdPath = await extract('initrd', 'initrd', folder);
+      return specification(initrdPath, { verboseConsole: false, cpus: 2, maxCpus: 2, ...changes });
     },
     async disk(zoneId, uid, serial, changes = {}) {
       const disks = paths.zoneDisks(zoneId);
