@@ -53,6 +53,7 @@ async function main(): Promise<number> {
   const steps = createSteps(console.log);
   let stack: RunningStack | undefined;
   let failed = true;
+  let farewell: string | undefined;
   try {
     await steps.run('clear what an earlier run left', () => takeDown(options.stateDir));
     await prepareImages(steps, interrupted.signal);
@@ -61,7 +62,7 @@ async function main(): Promise<number> {
       takeUp({ stateDir, keep, signal: interrupted.signal }),
     );
     stack = running;
-    await demonstrate(running, keep, steps, interrupted.signal);
+    farewell = await demonstrate(running, keep, steps, interrupted.signal);
     failed = false;
   } catch (error) {
     if (!exitSignal)
@@ -76,7 +77,7 @@ async function main(): Promise<number> {
     }
   }
   if (!failed) console.log(`\n${steps.table()}`);
-  if (!failed && options.keep && stack) console.log(`\n${firstCommands(stack)}`);
+  if (!failed && farewell) console.log(`\n${farewell}`);
   return exitSignal ? 128 + constants.signals[exitSignal] : failed ? 1 : 0;
 }
 
@@ -85,12 +86,13 @@ async function prepareImages(steps: Steps, signal: AbortSignal): Promise<void> {
   await steps.run('demonstration image', () => buildBusyboxImage(busyboxLayout));
 }
 
+/** Runs the zone and its workload; gives what to tell the user when they are kept. */
 async function demonstrate(
   stack: RunningStack,
   keep: boolean,
   steps: Steps,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<string | undefined> {
   const protect = (args: readonly string[], show = false) =>
     protectOutput(stack.paths, args, { signal, show });
 
@@ -104,12 +106,13 @@ async function demonstrate(
     protect([...launch, '--name', 'hello', '--attach', image, 'sh', '-c', introduction], true),
   );
   if (keep) {
-    await steps.run('second workload, which stays', () =>
+    const shell = await steps.run('second workload, which stays', () =>
       protect([...launch, '--name', 'shell', '--wait', image, 'sleep', '2147483647']),
     );
-  } else {
-    await steps.run('zone destroy', () => protect(['zone', 'destroy', '--wait', zone]));
+    return firstCommands(stack, zone, shell.trim());
   }
+  await steps.run('zone destroy', () => protect(['zone', 'destroy', '--wait', zone]));
+  return undefined;
 }
 
 async function runScript(path: string, signal: AbortSignal): Promise<void> {
@@ -132,19 +135,16 @@ function serviceLogs(stack: RunningStack | undefined): string {
     .join('\n');
 }
 
-function firstCommands(stack: RunningStack): string {
-  const commands = [
-    'zone list',
-    'workload list',
-    'workload logs hello',
-    'workload exec -t shell sh',
-    'host status',
-  ];
+function firstCommands(stack: RunningStack, zone: string, shell: string): string {
   return [
     'It goes on running. To talk to it:',
     '',
     `  export PROTECT_CONNECTION=unix://${stack.paths.daemonSocket}`,
-    ...commands.map((command) => `  npx protect ${command}`),
+    '  npx protect zone list',
+    `  npx protect zone logs ${zone}`,
+    '  npx protect workload list',
+    '  npx protect workload logs hello',
+    `  npx protect workload exec -t ${shell} sh`,
     '',
     'npm stop ends it.',
   ].join('\n');
