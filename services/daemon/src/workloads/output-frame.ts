@@ -37,20 +37,25 @@ const crcAt = 25;
 
 const codes = { stdout: 1, stderr: 2, end: 3, position: 4 } as const;
 
+/** One record as it is written: its header and, uncopied, its payload. */
+export interface EncodedRecord {
+  readonly header: Buffer;
+  readonly payload: Uint8Array;
+}
+
 /** The bytes of one record. */
-export function encodeRecord(record: OutputRecord): Buffer {
+export function encodeRecord(record: OutputRecord): EncodedRecord {
   const payload = payloadOf(record);
   if (payload.length > maxRecordBytes) throw new RangeError(`record of ${payload.length} bytes`);
-  const bytes = Buffer.allocUnsafe(recordHeaderBytes + payload.length);
+  const header = Buffer.allocUnsafe(recordHeaderBytes);
   const isPosition = record.kind === 'position';
-  bytes.writeUInt8(codes[record.kind], 0);
-  bytes.writeUInt32LE(isPosition ? record.position.run : record.run, 1);
-  bytes.writeBigUInt64LE(BigInt('offset' in record ? record.offset : 0), 5);
-  bytes.writeBigUInt64LE(BigInt(isPosition ? 0 : record.atMs), 13);
-  bytes.writeUInt32LE(payload.length, 21);
-  bytes.set(payload, recordHeaderBytes);
-  bytes.writeUInt32LE(checksum(bytes, payload), crcAt);
-  return bytes;
+  header.writeUInt8(codes[record.kind], 0);
+  header.writeUInt32LE(isPosition ? record.position.run : record.run, 1);
+  header.writeBigUInt64LE(BigInt('offset' in record ? record.offset : 0), 5);
+  header.writeBigUInt64LE(BigInt(isPosition ? 0 : record.atMs), 13);
+  header.writeUInt32LE(payload.length, 21);
+  header.writeUInt32LE(checksum(header, payload), crcAt);
+  return { header, payload };
 }
 
 function payloadOf(record: OutputRecord): Uint8Array {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { decodeRecord, encodeRecord } from './output-frame.ts';
+import { decodeRecord, encodeRecord, type OutputRecord } from './output-frame.ts';
 import { OutputLog } from './output-log.ts';
 import { readOutput } from './output-reader.ts';
 import { segmentPath } from './output-segments.ts';
@@ -19,6 +19,11 @@ afterEach(async () => {
 });
 
 const text = (value: string) => Buffer.from(value);
+
+function bytesOf(record: OutputRecord): Buffer {
+  const { header, payload } = encodeRecord(record);
+  return Buffer.concat([header, payload]);
+}
 
 async function readAll(log: OutputLog, follow = false, signal = new AbortController().signal) {
   let stdout = '';
@@ -73,7 +78,7 @@ describe('output log', () => {
     await first.close();
     const path = segmentPath(folder, 1);
     const { size } = await stat(path);
-    const torn = encodeRecord({ kind: 'stdout', run: 1, offset: 4, atMs: 0, data: text('torn') });
+    const torn = bytesOf({ kind: 'stdout', run: 1, offset: 4, atMs: 0, data: text('torn') });
     for (let length = 1; length < torn.length; length++) {
       await truncate(path, size);
       await appendFile(path, torn.subarray(0, length));
@@ -168,7 +173,7 @@ describe('output record', () => {
     });
     await fc.assert(
       fc.property(record, fc.nat(), fc.integer({ min: 1, max: 255 }), (value, place, flip) => {
-        const bytes = encodeRecord(value);
+        const bytes = bytesOf(value);
         expect(decodeRecord(bytes, 0)).toEqual({ record: value, next: bytes.length });
         const at = place % bytes.length;
         bytes.writeUInt8(bytes.readUInt8(at) ^ flip, at);

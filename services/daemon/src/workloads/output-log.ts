@@ -1,6 +1,7 @@
 import { type FileHandle, mkdir, open, unlink } from 'node:fs/promises';
 import {
   advance,
+  type EncodedRecord,
   encodeRecord,
   maxRecordBytes,
   type OutputPosition,
@@ -24,8 +25,11 @@ export const defaultOutputLimits: OutputLimits = { segmentBytes: 16 * 1024 * 102
 const maxPendingBytes = 4 * 1024 * 1024;
 const writeBytes = 1024 * 1024;
 
+/** Records of one write; the kernel takes twice as many pieces. */
+const writeRecords = 500;
+
 interface Pending {
-  readonly bytes: Buffer;
+  readonly encoded: EncodedRecord;
   readonly record: OutputRecord;
   readonly settled: PromiseWithResolvers<void>;
 }
@@ -147,10 +151,10 @@ export class OutputLog {
 
   #enqueue(record: OutputRecord): Promise<void> {
     if (this.#closed) return Promise.reject(new Error(`the output log ${this.folder} is closed`));
-    const bytes = encodeRecord(record);
+    const encoded = encodeRecord(record);
     const settled = Promise.withResolvers<void>();
-    this.#pending.push({ bytes, record, settled });
-    this.#pendingBytes += bytes.length;
+    this.#pending.push({ encoded, record, settled });
+    this.#pendingBytes += sizeOf(encoded);
     this.#accepted = advance(this.#accepted, record);
     this.#writing ??= this.#writeAll().finally(() => {
       this.#writing = undefined;
@@ -177,9 +181,10 @@ export class OutputLog {
   #takeBatch(): Pending[] {
     let bytes = 0;
     let count = 0;
-    for (const { bytes: record } of this.#pending) {
-      if (count > 0 && bytes + record.length > writeBytes) break;
-      bytes += record.length;
+    for (const { encoded } of this.#pending) {
+      const size = sizeOf(encoded);
+      if (count > 0 && (bytes + size > writeBytes || count === writeRecords)) break;
+      bytes += size;
       count += 1;
     }
     return this.#pending.splice(0, count);
@@ -187,19 +192,17 @@ export class OutputLog {
 
   async #write(batch: readonly Pending[]): Promise<void> {
     const file = await this.#currentFile();
-    const bytes = Buffer.concat(batch.map((pending) => pending.bytes));
+    const parts = batch.flatMap(({ encoded }) => [encoded.header, encoded.payload]);
+    const bytes = batch.reduce((sum, { encoded }) => sum + sizeOf(encoded), 0);
     try {
-      for (let done = 0; done < bytes.length; ) {
-        const { bytesWritten } = await file.write(bytes, done, bytes.length - done, this.#bytes + done);
-        done += bytesWritten;
-      }
+      await writeAll(file, parts, this.#bytes);
     } catch (cause) {
       // A reader must never meet half a record.
       await file.truncate(this.#bytes).catch(() => undefined);
       throw new Error(`writing the output log ${this.folder} failed`, { cause });
     }
-    this.#bytes += bytes.length;
-    this.#pendingBytes -= bytes.length;
+    this.#bytes += bytes;
+    this.#pendingBytes -= bytes;
     for (const { record } of batch) this.#stored = advance(this.#stored, record);
     this.#announce();
   }
@@ -212,11 +215,11 @@ export class OutputLog {
     const next = this.#segment + 1;
     const file = await open(segmentPath(this.folder, next), 'w', 0o600);
     const start = encodeRecord({ kind: 'position', position: this.#stored });
-    await file.write(start, 0, start.length, 0);
+    await writeAll(file, [start.header, start.payload], 0);
     await this.#file?.close();
     this.#file = file;
     this.#segment = next;
-    this.#bytes = start.length;
+    this.#bytes = sizeOf(start);
     while (next - this.#oldest >= this.#limits.segments) {
       await unlink(segmentPath(this.folder, this.#oldest)).catch(() => undefined);
       this.#oldest += 1;
@@ -226,5 +229,26 @@ export class OutputLog {
 
   #announce(): void {
     for (const listener of this.#listeners) listener();
+  }
+}
+
+function sizeOf({ header, payload }: EncodedRecord): number {
+  return header.length + payload.length;
+}
+
+async function writeAll(file: FileHandle, parts: readonly Uint8Array[], position: number): Promise<void> {
+  const rest = parts.filter((part) => part.length > 0);
+  let at = position;
+  while (rest.length > 0) {
+    const { bytesWritten } = await file.writev(rest, at);
+    at += bytesWritten;
+    let written = bytesWritten;
+    const whole = rest.findIndex((part) => {
+      if (part.length > written) return true;
+      written -= part.length;
+      return false;
+    });
+    const [begun] = rest.splice(0, whole === -1 ? rest.length : whole + 1).slice(-1);
+    if (whole !== -1 && begun !== undefined) rest.unshift(begun.subarray(written));
   }
 }
