@@ -1,5 +1,5 @@
 // `npm run bench`: what is measured, against what, side by side in one run; written to bench/results.md.
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -22,9 +22,11 @@ async function main(): Promise<void> {
     await steps.run('IDM', () => measureIdm(stack)),
     await steps.run('footprint', () => measureFootprint(stack)),
   ];
-  const results = await render(measurements);
-  writeFileSync(join(projectRoot, 'bench/results.md'), results);
-  console.log(`\n${results}`);
+  const path = join(projectRoot, 'bench/results.md');
+  writeFileSync(path, await render(measurements));
+  // Tables with even columns, as everywhere in the tree.
+  await execa('biome', ['format', '--write', path], { cwd: projectRoot, preferLocal: true });
+  console.log(`\n${readFileSync(path, 'utf8')}`);
 }
 
 async function render(measurements: readonly Measurement[]): Promise<string> {
