@@ -34,6 +34,8 @@ enum {
   unclaimed_exit_limit = 128,
   /* A frame that stays unfinished for so long is given up: its sender is gone. */
   frame_stall_ms = 3000,
+  /* How long the host has to be away until what was meant for it is thrown away. */
+  host_away_ms = 100,
   default_deadline_ms = 10000,
   /* A container runtime that takes longer is killed. */
   crun_timeout_ms = 60000,

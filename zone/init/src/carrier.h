@@ -1,6 +1,7 @@
 #ifndef CARRIER_H
 #define CARRIER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -13,6 +14,8 @@ struct carrier {
   ssize_t (*read)(struct carrier *carrier, void *bytes, size_t size);
   /* As write(2) without blocking. */
   ssize_t (*write)(struct carrier *carrier, const void *bytes, size_t size);
+  /* The host is not connected at this moment. */
+  bool (*host_away)(struct carrier *carrier);
   void (*close)(struct carrier *carrier);
 };
 

@@ -22,7 +22,7 @@ static uint8_t output_buffer[output_headroom_bytes + output_chunk_bytes + 16];
 
 static struct carrier *carrier;
 static struct watch carrier_watch;
-static struct timer turn_timer, stall_timer, tidy_timer;
+static struct timer turn_timer, stall_timer, tidy_timer, away_timer;
 static struct frame_decoder decoder;
 static struct outbox outbox;
 /* The rest of a frame of output that is on its way. */
@@ -153,8 +153,20 @@ static void host_gone(void) {
   frame_decoder_drop(&decoder);
 }
 
+/* A virtio port tells that the host went away on another queue than the data: the news may come after the next host's
+ * hello. Only when it stays true, and nothing is heard meanwhile, is it believed. */
+static void away_for_a_while(struct timer *timer) {
+  (void)timer;
+  if (carrier && carrier->host_away(carrier)) host_gone();
+}
+
+static void suspect_away(void) {
+  if (host_seen && !away_timer.armed) timer_set(&away_timer, host_away_ms, away_for_a_while);
+}
+
 static void carrier_gone(void) {
   log_line("the channel to the host is gone: %s", strerror(errno));
+  timer_clear(&away_timer);
   host_gone();
   watch_remove(&carrier_watch);
   carrier->close(carrier);
@@ -187,10 +199,11 @@ static bool receive(void) {
       taken += (size_t)got;
       timer_set(&tidy_timer, 1000, tidy);
       timer_clear(&stall_timer);
+      timer_clear(&away_timer);
       continue;
     }
     if (got == 0)
-      host_gone();
+      suspect_away();
     else if (errno == EINTR)
       continue;
     else if (errno != EAGAIN)
@@ -232,7 +245,7 @@ static void turn(struct timer *timer) {
 
 static void carrier_ready(struct watch *watch, uint32_t events) {
   (void)watch;
-  if (events & EPOLLHUP && !(events & EPOLLIN)) host_gone();
+  if (events & EPOLLHUP) suspect_away();
   timer_set(&turn_timer, 0, turn);
 }
 

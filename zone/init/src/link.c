@@ -6,6 +6,7 @@
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -59,7 +60,7 @@ static bool set_flags(int index, unsigned flags) {
   return netlink_send(&request);
 }
 
-static bool rename_link(int index, const char *name) {
+static bool set_name(int index, const char *name) {
   struct netlink_request request;
   /* An interface that is up keeps its name. */
   if (!set_flags(index, 0)) return false;
@@ -67,6 +68,15 @@ static bool rename_link(int index, const char *name) {
   info->ifi_index = index;
   netlink_attribute(&request, IFLA_IFNAME, name, strlen(name) + 1);
   return netlink_send(&request);
+}
+
+static bool rename_link(int index, const char *name) {
+  if (set_name(index, name)) return true;
+  /* The kernel may have given the name to another of the zone's links, whose turn comes later. */
+  int holder = errno == EEXIST ? (int)if_nametoindex(name) : 0;
+  char aside[IFNAMSIZ];
+  snprintf(aside, sizeof aside, "aside%d", holder);
+  return holder > 0 && holder != index && set_name(holder, aside) && set_name(index, name);
 }
 
 static bool set_mtu(int index, uint32_t mtu) {

@@ -36,6 +36,8 @@ void mounts_make(void) {
   folder_make("/run/protect", 0755);
   folder_make("/run/protect/exec", 0700);
   folder_make("/run/protect/workloads", 0755);
+  /* Workloads bind it before the zone has any resolver. */
+  file_write("/run/protect/resolv.conf", "", 0, 0644);
   if (symlink("/proc/self/fd", "/dev/fd") != 0 && errno != EEXIST) log_line("/dev/fd: %m");
 }
 

@@ -8,12 +8,17 @@ static size_t list_capacity(const pb_field_t *field) {
   return (field->data_size - offsetof(struct slice_list, items)) / sizeof(struct slice);
 }
 
+/* All three lists begin alike, but only the field tells how long this one is. */
+static struct slice *list_items(void *list) {
+  return (struct slice *)((char *)list + offsetof(struct slice_list, items));
+}
+
 static bool decode(pb_istream_t *input, const pb_field_t *field) {
   struct slice *target = field->pData;
   if (PB_HTYPE(field->type) == PB_HTYPE_REPEATED) {
     struct slice_list *list = field->pData;
     if (list->count == list_capacity(field)) PB_RETURN_ERROR(input, "too many items");
-    target = &list->items[list->count++];
+    target = list_items(list) + list->count++;
   } else if (PB_HTYPE(field->type) == PB_HTYPE_ONEOF) {
     *(pb_size_t *)field->pSize = field->tag;
   }
@@ -30,9 +35,9 @@ static bool encode(pb_ostream_t *output, const pb_field_t *field, const struct s
 bool slice_callback(pb_istream_t *input, pb_ostream_t *output, const pb_field_t *field) {
   if (input) return decode(input, field);
   if (PB_HTYPE(field->type) == PB_HTYPE_REPEATED) {
-    const struct slice_list *list = field->pData;
+    struct slice_list *list = field->pData;
     for (size_t i = 0; i < list->count; i++)
-      if (!encode(output, field, &list->items[i])) return false;
+      if (!encode(output, field, list_items(list) + i)) return false;
     return true;
   }
   const struct slice *slice = field->pData;

@@ -2,6 +2,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -14,12 +15,18 @@ static ssize_t port_write(struct carrier *carrier, const void *bytes, size_t siz
   return write(carrier->fd, bytes, size);
 }
 
+static bool port_host_away(struct carrier *carrier) {
+  struct pollfd state = {.fd = carrier->fd};
+  return poll(&state, 1, 0) == 1 && (state.revents & POLLHUP);
+}
+
 static void port_close(struct carrier *carrier) {
   close(carrier->fd);
   carrier->fd = -1;
 }
 
-static struct carrier port = {.fd = -1, .read = port_read, .write = port_write, .close = port_close};
+static struct carrier port = {
+    .fd = -1, .read = port_read, .write = port_write, .host_away = port_host_away, .close = port_close};
 
 static bool port_has_name(const char *device, const char *name) {
   char path[128], found[64];

@@ -26,8 +26,9 @@ export const imageSerial = 'test-image';
 export const lateSerial = 'late-image';
 /** The kernel's addons. */
 export const addonsSerial = 'addons';
-/** Address of the zone's one network interface, which is connected to nothing. */
+/** Addresses of the zone's network interfaces, which are connected to nothing. */
 export const zoneMac = '02:00:00:00:00:01';
+export const otherMac = '02:00:00:00:00:02';
 
 const leaveRootSource = join(import.meta.dirname, 'programs/leave-root.c');
 
@@ -130,6 +131,9 @@ export async function bootZone({ memoryMib = 192 }: { memoryMib?: number } = {})
       ...['-device', 'virtio-serial-pci,id=serial0', '-device', 'virtconsole,chardev=console'],
       ...['-device', 'virtserialport,chardev=idm,name=org.protect.idm'],
       ...['-device', 'virtio-scsi-pci,id=scsi0'],
+      // The kernel names the first one eth0, and the zone is told to call the second so.
+      ...['-netdev', 'user,id=other,restrict=on'],
+      ...['-device', `virtio-net-pci,netdev=other,mac=${otherMac},romfile=`],
       ...[
         '-netdev',
         'user,id=link0,restrict=on',

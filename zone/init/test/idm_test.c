@@ -87,9 +87,12 @@ static ssize_t carrier_write(struct carrier *carrier, const void *bytes, size_t 
   return send(carrier->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
+static bool carrier_host_away(struct carrier *asked) { return host_away; }
+
 static void carrier_close(struct carrier *carrier) { close(carrier->fd); }
 
-static struct carrier carrier = {.read = carrier_read, .write = carrier_write, .close = carrier_close};
+static struct carrier carrier = {
+    .read = carrier_read, .write = carrier_write, .host_away = carrier_host_away, .close = carrier_close};
 
 static void settle(void) {
   for (int quiet = 0; quiet < 3;) {
@@ -226,10 +229,29 @@ static void partial_frame_then_new_host(void) {
   /* The carrier reports that the host has gone away. */
   host_away = true;
   send_bytes("", 1);
-  settle();
+  for (uint64_t until = now_ms() + 2 * host_away_ms; now_ms() < until;) loop_turn(10);
   host_away = false;
   say_hello(65536);
   CHECK(ping(20) && receive(&packet) && packet.form == idm_Form_FORM_RESPONSE && pings == 1);
+}
+
+static void late_news_of_absence(void) {
+  idm_Packet packet;
+  connect_host();
+  say_hello(0);
+  open_exec();
+  settle();
+  CHECK(opened_count == 1);
+  /* A read says that the host is away, but the next host is there already. */
+  host_away = true;
+  send_bytes("", 1);
+  settle();
+  host_away = false;
+  for (uint64_t until = now_ms() + 2 * host_away_ms; now_ms() < until;) loop_turn(10);
+  CHECK(streams_closed == 0);
+  uint64_t id = ping(10);
+  CHECK(receive(&packet) && packet.id == id);
+  say_hello(0);
 }
 
 static void partial_frame_unnoticed(void) {
@@ -415,6 +437,7 @@ const struct test idm_tests[] = {
     {"a request that cannot be decoded gets an error", undecodable},
     {"garbage and oversized lengths are passed over", resynchronises},
     {"a frame that the host left unfinished does not disturb the next host", partial_frame_then_new_host},
+    {"late news that the host was away does not end the connection of the next", late_news_of_absence},
     {"one that nobody noticed is given up after a while, and what is behind it found", partial_frame_unnoticed},
     {"packets of other channels are ignored", other_channels},
     {"a taken id disturbs nothing, and a new connection may use it", reused_ids},

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { IdmConnection } from '../../../services/daemon/src/idm/connection.ts';
 import { FrameDecoder } from '../../../services/daemon/src/idm/frame.ts';
 import { run } from '../../run.ts';
-import { addonsSerial, type BootedZone, bootZone, lateSerial, zoneMac } from './booted-zone.ts';
+import { addonsSerial, type BootedZone, bootZone, lateSerial, otherMac, zoneMac } from './booted-zone.ts';
 import { collect, createWorkload, destroy, execIn, exitOf, runToEnd, start } from './workload.ts';
 
 const folder = new URL('..', import.meta.url).pathname;
@@ -97,11 +97,14 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
   test('configuring is idempotent: names, links in both families, modules, sysctls, clock and scratch', async () => {
     const configuration = {
       hostname: 'zone-name',
-      links: [{ mac: zoneMac, name: 'up0', addresses: ['10.9.8.7/32', 'fd00:9::7/128'], mtu: 1400 }],
-      neighbors: [{ address: '10.9.8.1', mac: '02:00:00:00:00:99', link: 'up0' }],
+      links: [
+        { mac: zoneMac, name: 'eth0', addresses: ['10.9.8.7/32', 'fd00:9::7/128'], mtu: 1400 },
+        { mac: otherMac, name: 'eth1', addresses: ['10.9.8.8/32'] },
+      ],
+      neighbors: [{ address: '10.9.8.1', mac: '02:00:00:00:00:99', link: 'eth0' }],
       routes: [
-        { destination: '0.0.0.0/0', gateway: '10.9.8.1', link: 'up0', onLink: true, source: '10.9.8.7' },
-        { destination: '::/0', gateway: 'fd00:9::1', link: 'up0', onLink: true },
+        { destination: '0.0.0.0/0', gateway: '10.9.8.1', link: 'eth0', onLink: true, source: '10.9.8.7' },
+        { destination: '::/0', gateway: 'fd00:9::1', link: 'eth0', onLink: true },
       ],
       resolver: { nameservers: ['10.9.8.1', 'fd00:9::1'], searches: ['zone.test'], options: ['ndots:1'] },
       clockUnixNs: 1_893_456_000_000_000_000n,
@@ -120,14 +123,15 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
       'nameserver 10.9.8.1\nnameserver fd00:9::1\nsearch zone.test\noptions ndots:1\n',
       '127.0.0.1 localhost\n1\n',
       'mtu 1400',
+      'inet 10.9.8.8/32 scope global eth1',
       'inet 10.9.8.7/32',
       'inet6 fd00:9::7/128',
       'inet 127.0.0.1/8',
       'inet6 ::1/128',
       'dummy1',
-      'default via 10.9.8.1 dev up0',
-      'default via fd00:9::1 dev up0',
-      '10.9.8.1 dev up0 lladdr 02:00:00:00:00:99',
+      'default via 10.9.8.1 dev eth0',
+      'default via fd00:9::1 dev eth0',
+      '10.9.8.1 dev eth0 lladdr 02:00:00:00:00:99',
     ]) {
       expect(text).toContain(expected);
     }
@@ -394,6 +398,18 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
     const { workloads } = await reconnect();
     expect(workloads.find(({ workloadId }) => workloadId === workload.id)?.exitUnacknowledged).toBe(false);
     await destroy(connection, workload);
+  });
+
+  test('connections that follow at once upon another are all answered', async () => {
+    for (let time = 0; time < 40; time++) {
+      await reconnect();
+      const payload = randomBytes(20_000);
+      const { response } = await connection.request(
+        { case: 'ping', value: { payload } },
+        { deadlineMs: 5000 },
+      );
+      expect(response.case === 'ping' && Buffer.from(response.value.payload).equals(payload)).toBe(true);
+    }
   });
 
   test('a connection that is cut within a frame does not disturb the next', async () => {
