@@ -199,5 +199,7 @@ export function withPlainAuthority(socket: Socket): Duplex {
   socket.on('end', () => stream.push(null));
   socket.on('error', (error) => stream.destroy(error));
   socket.on('close', () => stream.destroy());
+  // A broken connection is told to its calls; when there are none left, to nobody.
+  stream.on('error', () => undefined);
   return stream;
 }
