@@ -27,10 +27,10 @@ export function toWireError(error: unknown): ConnectError {
 
 /** Maps every error once, and logs those that are the daemon's own fault. */
 export function errorInterceptor(logger: Logger): Interceptor {
-  const funnel = (error: unknown, method: string, message: unknown): ConnectError => {
-    const mapped = toWireError(error);
+  const funnel = (thrown: unknown, method: string, message: unknown, signal: AbortSignal): ConnectError => {
+    const mapped = toWireError(goneCaller(thrown, signal));
     if (mapped.code === Code.Internal) {
-      logger.error({ err: error, method, ...subject(message) }, 'a call failed');
+      logger.error({ err: thrown, method, ...subject(message) }, 'a call failed');
     } else {
       logger.debug({ code: Code[mapped.code], message: mapped.rawMessage, method }, 'a call was refused');
     }
@@ -42,11 +42,20 @@ export function errorInterceptor(logger: Logger): Interceptor {
     try {
       const response = await next(request);
       if (!response.stream) return response;
-      return { ...response, message: mapStream(response.message, (error) => funnel(error, method, message)) };
+      return {
+        ...response,
+        message: mapStream(response.message, (error) => funnel(error, method, message, request.signal)),
+      };
     } catch (error) {
-      throw funnel(error, method, message);
+      throw funnel(error, method, message, request.signal);
     }
   };
+}
+
+/** What breaks because the caller has gone away is nobody's fault. */
+function goneCaller(thrown: unknown, signal: AbortSignal): unknown {
+  if (!signal.aborted || thrown instanceof ConnectError) return thrown;
+  return new ConnectError('the caller went away', Code.Canceled, undefined, undefined, thrown);
 }
 
 async function* mapStream<T>(stream: AsyncIterable<T>, map: (error: unknown) => ConnectError) {
