@@ -4,14 +4,14 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/service/ids';
 import { type ConsoleLog, openConsoleLog } from '../hypervisor/console-log.ts';
 import type { Domain, DomainEnd } from '../hypervisor/hypervisor.ts';
-import type { IdmLink } from '../idm/link.ts';
 import { waitFor } from '../state/wait-for.ts';
 import type { ZoneRecord, ZoneStatus } from '../state/zone-record.ts';
 import type { ReadyZone } from '../workloads/deps.ts';
 import { zoneConfiguration } from './configure.ts';
 import { launchZone } from './create.ts';
 import type { ZoneDeps, ZoneWorkloads } from './deps.ts';
-import { type Machine, plan, type ZoneAction } from './plan.ts';
+import { plan, type ZoneAction } from './plan.ts';
+import { closeLink, letGo, machineOf, newRuntime, type Runtime, statusAfter } from './runtime.ts';
 import { shutDownZone } from './shut-down.ts';
 import { hopZone } from './state.ts';
 import { teardownZone } from './teardown.ts';
@@ -22,20 +22,6 @@ const configureDeadlineMs = 60_000;
 const teardownMs = 60_000;
 const retryMinMs = 1_000;
 const retryMaxMs = 30_000;
-
-/** What the daemon holds of one zone while it runs itself. */
-interface Runtime {
-  domain: Domain | undefined;
-  end: DomainEnd | undefined;
-  link: IdmLink | undefined;
-  console: ConsoleLog | undefined;
-  /** Ends the launch or configuration that is under way. */
-  abort: AbortController | undefined;
-  driving: Promise<void> | undefined;
-  again: boolean;
-  /** Accepted by this daemon and never launched, so that nothing can be left of it. */
-  fresh: boolean;
-}
 
 /** Brings every zone to what is asked of it, one step after the other, and watches its machine. */
 export class ZoneSupervisor implements AsyncDisposable {
@@ -119,26 +105,14 @@ export class ZoneSupervisor implements AsyncDisposable {
       [...this.#runtimes.values()].map(async (runtime) => {
         runtime.abort?.abort();
         await runtime.driving;
-        await this.#letGo(runtime);
+        await letGo(runtime);
       }),
     );
   }
 
   #runtime(id: ZoneId): Runtime {
-    let runtime = this.#runtimes.get(id);
-    if (runtime === undefined) {
-      runtime = {
-        domain: undefined,
-        end: undefined,
-        link: undefined,
-        console: undefined,
-        abort: undefined,
-        driving: undefined,
-        again: false,
-        fresh: false,
-      };
-      this.#runtimes.set(id, runtime);
-    }
+    const runtime = this.#runtimes.get(id) ?? newRuntime();
+    this.#runtimes.set(id, runtime);
     return runtime;
   }
 
@@ -290,13 +264,7 @@ export class ZoneSupervisor implements AsyncDisposable {
   }
 
   async #recordEnd(id: ZoneId, end: DomainEnd): Promise<void> {
-    const status: ZoneStatus =
-      end.kind === 'poweroff'
-        ? { state: 'exited', exitCode: 0 }
-        : {
-            state: 'failed',
-            message: end.kind === 'reboot' ? 'the kernel of the zone restarted or panicked' : end.message,
-          };
+    const status = statusAfter(end);
     await this.#hop(id, status);
     await this.#workloads.zoneEnded(id, status.state === 'failed' ? status.message : 'the zone has ended');
   }
@@ -305,7 +273,7 @@ export class ZoneSupervisor implements AsyncDisposable {
     const { state, logger } = this.#deps;
     const { domain, link } = runtime;
     if (domain === undefined || link?.hello === undefined) {
-      await this.#closeLink(runtime);
+      await closeLink(runtime);
       return;
     }
     const running = state.workloadsOf(record.id).some((workload) => workload.run > 0);
@@ -313,7 +281,7 @@ export class ZoneSupervisor implements AsyncDisposable {
       logger.info({ err: error, zone: record.id }, 'the zone did not shut down by itself');
     });
     // Without a channel there is no second attempt.
-    await this.#closeLink(runtime);
+    await closeLink(runtime);
   }
 
   async #teardown(record: ZoneRecord, runtime: Runtime): Promise<void> {
@@ -325,7 +293,7 @@ export class ZoneSupervisor implements AsyncDisposable {
   async #clear(record: ZoneRecord, runtime: Runtime): Promise<void> {
     const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(teardownMs)]);
     await teardownZone(this.#deps, record, runtime.domain, signal);
-    await this.#letGo(runtime);
+    await letGo(runtime);
   }
 
   async #forget(record: ZoneRecord): Promise<void> {
@@ -342,26 +310,4 @@ export class ZoneSupervisor implements AsyncDisposable {
       return status === r.status ? r : { ...r, status };
     });
   }
-
-  async #letGo(runtime: Runtime): Promise<void> {
-    await this.#closeLink(runtime);
-    const { domain, console } = runtime;
-    runtime.domain = undefined;
-    runtime.end = undefined;
-    runtime.console = undefined;
-    await console?.close();
-    domain?.close();
-  }
-
-  async #closeLink(runtime: Runtime): Promise<void> {
-    const { link } = runtime;
-    runtime.link = undefined;
-    await link?.close();
-  }
-}
-
-function machineOf({ domain, end, link }: Runtime): Machine {
-  if (domain === undefined) return { kind: 'none' };
-  if (end !== undefined) return { kind: 'ended', end };
-  return { kind: 'running', followed: link !== undefined };
 }
