@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseZoneId } from '@protect/service/ids';
+import { statePaths } from '@protect/service/paths';
 import { runCommand } from '../../scripts/stack/run-command.ts';
 import { cgroupRoots } from '../../scripts/stack/zone-cgroups.ts';
 
@@ -18,9 +19,6 @@ export interface HostSnapshot {
   readonly files: readonly string[];
 }
 
-/** Names of the namespaces that stacks and tests make. */
-const stackNetns = /^protect/;
-
 /** What a running stack changes without leaving anything: databases, the bus' store, logs, caches, some folders. */
 const changing = /^(db|nats|log|cache)(\/|$)|^(zones|tmp|zones\/[^/]+\/workloads)$/;
 
@@ -31,17 +29,16 @@ export async function snapshotHost(stateDir: string, netns: string): Promise<Hos
     runCommand('ip', ['-n', netns, '-br', 'link']).catch(() => ''),
     runCommand('losetup', ['--list', '--noheadings', '--raw', '--output', 'NAME,BACK-FILE']),
   ]);
-  const processes = processesOf(stateDir, netns);
   const linkNames = (text: string, where: string) =>
     lines(text).map((line) => `${where}: ${line.split(/[\s@]/)[0]}`);
   return {
-    processes,
+    processes: processesOf(stateDir, netns),
     links: [...linkNames(links, 'host'), ...linkNames(netnsLinks, netns)],
-    // Other stacks of this host come and go meanwhile.
-    namespaces: list('/run/netns').filter((name) => name === netns || !stackNetns.test(name)),
-    mounts: mountPoints().filter((path) => path === `/run/netns/${netns}` || !path.startsWith('/run/netns/')),
-    loopDevices: lines(loops),
-    cgroups: cgroupsOfOurs(new Set(processes.map((line) => line.split(' ')[0] ?? ''))),
+    // Only what is ours by its name: other stacks and tests of this host come and go meanwhile.
+    namespaces: list('/run/netns').filter((name) => name === netns),
+    mounts: mountPoints().filter((path) => path.includes(stateDir) || path.includes(netns)),
+    loopDevices: lines(loops).filter((line) => line.includes(stateDir)),
+    cgroups: cgroupsOfOurs(text(statePaths(stateDir).log('daemon'))),
     files: tree(stateDir).filter((path) => !changing.test(path)),
   };
 }
@@ -89,13 +86,12 @@ function mountPoints(): string[] {
   return lines(text('/proc/self/mountinfo')).map((line) => line.split(' ')[4] ?? '');
 }
 
-/** Groups without a process, or with one of ours; those of other stacks hold their hypervisors. */
-function cgroupsOfOurs(ours: ReadonlySet<string>): string[] {
+/** Groups of the zones that this stack's daemon has spoken of; other stacks have theirs in the same place. */
+function cgroupsOfOurs(daemonLog: string): string[] {
   return cgroupRoots.flatMap((root) =>
     list(root)
-      .filter((name) => parseZoneId(name))
-      .map((name) => join(root, name))
-      .filter((path) => lines(text(join(path, 'cgroup.procs'))).every((pid) => ours.has(pid))),
+      .filter((name) => parseZoneId(name) && daemonLog.includes(name))
+      .map((name) => join(root, name)),
   );
 }
 
