@@ -3,20 +3,10 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
-
-int console_listen(const char *path) {
-  struct sockaddr_un address = {.sun_family = AF_UNIX};
-  snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-  unlink(path);
-  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-  if (fd < 0) return -1;
-  if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 1) == 0) return fd;
-  close(fd);
-  return -1;
-}
 
 static int receive_descriptor(int connection) {
   char byte[64];
@@ -36,14 +26,62 @@ static int receive_descriptor(int connection) {
   return fd;
 }
 
-int console_take(int listener, const char *path) {
-  int fd = -1;
-  int connection = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-  if (connection >= 0) {
-    fd = receive_descriptor(connection);
-    close(connection);
+static void close_socket(struct console *console) {
+  if (!console->watch.active) return;
+  int fd = console->watch.fd;
+  watch_remove(&console->watch);
+  close(fd);
+}
+
+static void ready(struct watch *watch, uint32_t events);
+
+static void accept_connection(struct console *console) {
+  int connection = accept4(console->watch.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+  if (connection < 0) return;
+  close_socket(console);
+  console->connected = watch_add(&console->watch, connection, EPOLLIN, ready);
+  if (!console->connected) close(connection);
+}
+
+static void receive_terminal(struct console *console) {
+  console->master = receive_descriptor(console->watch.fd);
+  if (console->master < 0) return;
+  close_socket(console);
+  if (console->size.ws_row > 0 && console->size.ws_col > 0) ioctl(console->master, TIOCSWINSZ, &console->size);
+}
+
+static void ready(struct watch *watch, uint32_t events) {
+  struct console *console = owner_of(watch, struct console, watch);
+  if (!console->connected) {
+    accept_connection(console);
+  } else {
+    receive_terminal(console);
+    /* Closed without a terminal. */
+    if (console->master < 0 && events & EPOLLHUP) close_socket(console);
   }
-  close(listener);
+}
+
+bool console_open(struct console *console, const char *path, struct winsize size) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  *console = (struct console){.size = size, .master = -1};
+  snprintf(console->path, sizeof console->path, "%s", path);
+  memcpy(address.sun_path, console->path, sizeof address.sun_path);
   unlink(path);
-  return fd;
+  int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+  if (fd < 0) return false;
+  if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0 && listen(fd, 1) == 0 &&
+      watch_add(&console->watch, fd, EPOLLIN, ready))
+    return true;
+  close(fd);
+  return false;
+}
+
+int console_take(struct console *console) {
+  if (console->watch.active && !console->connected) accept_connection(console);
+  if (console->watch.active && console->connected) receive_terminal(console);
+  int master = console->master;
+  close_socket(console);
+  unlink(console->path);
+  console->master = -1;
+  return master;
 }

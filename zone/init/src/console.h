@@ -1,13 +1,26 @@
 #ifndef CONSOLE_H
 #define CONSOLE_H
 
+#include <stdbool.h>
+#include <sys/ioctl.h>
+
+#include "loop.h"
+
 /* Terminals of containers: crun makes them inside and hands their master over on a socket. */
+struct console {
+  char path[108];
+  struct winsize size;
+  /* Listens, then waits for the message. */
+  struct watch watch;
+  bool connected;
+  int master;
+};
 
-/* Listens at `path`; -1 with errno. */
-int console_listen(const char *path);
+/* Listens at `path`; the terminal gets its size as soon as it comes, because its program may run already. False with
+ * errno. */
+bool console_open(struct console *console, const char *path, struct winsize size);
 
-/* The master that crun has sent by the time it ended, without waiting; -1 when there is none. Closes and removes the
- * socket. */
-int console_take(int listener, const char *path);
+/* The master, if crun has sent one by now; otherwise -1. Ends the listening. */
+int console_take(struct console *console);
 
 #endif

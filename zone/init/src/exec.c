@@ -90,6 +90,7 @@ static void update(struct stream *stream, const idm_StreamRequest *update) {
   } else if (update->which_request == idm_StreamRequest_terminal_resize_tag && exec->terminal) {
     exec->size.ws_row = (unsigned short)update->request.terminal_resize.rows;
     exec->size.ws_col = (unsigned short)update->request.terminal_resize.columns;
+    exec->console.size = exec->size;
     if (exec->output[0].fd >= 0) ioctl(exec->output[0].fd, TIOCSWINSZ, &exec->size);
   }
 }
@@ -188,8 +189,7 @@ void exec_open(struct stream *stream, const idm_ExecOpen *open) {
   *exec = (struct exec){.step = exec_starting,
                         .stream = stream,
                         .number = (unsigned)(exec - execs),
-                        .terminal = open->tty,
-                        .console_listener = -1};
+                        .terminal = open->tty};
   exec->size.ws_row = (unsigned short)open->terminal_size.rows;
   exec->size.ws_col = (unsigned short)open->terminal_size.columns;
   exec->output[0].fd = exec->output[1].fd = -1;

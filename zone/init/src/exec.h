@@ -1,8 +1,7 @@
 #ifndef EXEC_H
 #define EXEC_H
 
-#include <sys/ioctl.h>
-
+#include "console.h"
 #include "crun.h"
 #include "input.h"
 #include "streams.h"
@@ -32,7 +31,7 @@ struct exec {
   /* Of its own for each command: all that it starts is in it, unless it leaves on purpose. */
   pid_t session;
   struct crun crun;
-  int console_listener;
+  struct console console;
   bool ended;
   idm_ProcessExit exit;
   /* The process has ended, and long enough ago: output that others hold open is cut off. */

@@ -3,7 +3,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "console.h"
 #include "exec.h"
 #include "files.h"
 #include "workload.h"
@@ -24,7 +23,7 @@ static void launched(struct crun *crun, const char *error) {
   struct exec *exec = owner_of(crun, struct exec, crun);
   char path[path_bytes];
   unlink(exec_path(exec, "json", path));
-  int master = exec->terminal ? console_take(exec->console_listener, exec_path(exec, "console", path)) : -1;
+  int master = exec->terminal ? console_take(&exec->console) : -1;
   pid_t pid = error ? 0 : crun_pid(exec_path(exec, "pid", path));
   unlink(exec_path(exec, "pid", path));
   if (error)
@@ -49,11 +48,8 @@ static bool run(struct exec *exec, const char *workload_id) {
                          "--pid-file", pid,       workload_id, NULL};
   const char *terminal[] = {"exec",       "--detach", "--process",        json,    "--pid-file",
                             pid,          "--console-socket", console, workload_id, NULL};
-  if (exec->terminal)
-    exec->console_listener = console_listen(console);
-  else if (!exec_open_pipes(exec, theirs))
-    return false;
-  if (exec->terminal && exec->console_listener < 0) return false;
+  bool ready = exec->terminal ? console_open(&exec->console, console, exec->size) : exec_open_pipes(exec, theirs);
+  if (!ready) return false;
   bool running = crun_run(&exec->crun, log, exec->terminal ? terminal : plain, theirs, launched);
   int error = errno;
   for (int i = 0; i < 3; i++)

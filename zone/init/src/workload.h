@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "console.h"
 #include "crun.h"
 #include "idm.h"
 #include "input.h"
@@ -45,7 +46,7 @@ struct workload {
   bool main_ended;
   int main_status;
   struct crun crun;
-  int console_listener;
+  struct console console;
   struct output output[2];
   struct input input;
   struct stream *io;

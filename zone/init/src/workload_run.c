@@ -3,12 +3,10 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "cgroup.h"
-#include "console.h"
 #include "files.h"
 #include "workload.h"
 #include "workloads.h"
@@ -86,14 +84,10 @@ static void started(struct crun *crun, const char *error) {
     workload_advance(workload);
 }
 
-/* The terminal that the container got; its first size is set before the program runs. */
+/* The terminal that the container got. */
 static bool take_terminal(struct workload *workload) {
-  char path[workload_path_bytes];
-  int master = console_take(workload->console_listener, workload_path(workload, "console", path));
-  workload->console_listener = -1;
+  int master = console_take(&workload->console);
   if (master < 0) return false;
-  const struct winsize size = {.ws_row = (unsigned short)workload->rows, .ws_col = (unsigned short)workload->columns};
-  if (size.ws_row > 0 && size.ws_col > 0) ioctl(master, TIOCSWINSZ, &size);
   int writer = fcntl(master, F_DUPFD_CLOEXEC, 3);
   input_start(&workload->input, writer, true, consumed);
   return output_start(&workload->output[0], master);
@@ -148,8 +142,9 @@ static void create_container(struct workload *workload) {
   workload->step = workload_creating_container;
   bool ready;
   if (workload->terminal) {
-    workload->console_listener = console_listen(console);
-    ready = workload->console_listener >= 0 && output_start(&workload->output[1], -1);
+    const struct winsize size = {.ws_row = (unsigned short)workload->rows,
+                                 .ws_col = (unsigned short)workload->columns};
+    ready = console_open(&workload->console, console, size) && output_start(&workload->output[1], -1);
     arguments[5] = "--console-socket";
     arguments[6] = console;
     arguments[7] = NULL;

@@ -69,8 +69,7 @@ void workloads_create(const idm_CreateWorkloadRequest *request, struct reply *re
     reply_error(reply, code_resource_exhausted, "the zone holds %d workloads already", workload_limit);
     return;
   }
-  *workload = (struct workload){.console_listener = -1,
-                                .terminal = oci_config_terminal(request->oci_config),
+  *workload = (struct workload){.terminal = oci_config_terminal(request->oci_config),
                                 .keeps_stdin = request->stdin,
                                 .rows = request->terminal_size.rows,
                                 .columns = request->terminal_size.columns,

@@ -236,7 +236,8 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
     const result = await collect(piped);
     expect([String(result.stdout), String(result.stderr)]).toEqual(['input', 'err\n']);
     expect(result.exit).toMatchObject({ code: 5, signal: 0 });
-    const terminal = execIn(connection, workload, 'tty; stty size', {
+    // crun starts the command before it hands the terminal over; programs hear of the size by SIGWINCH then.
+    const terminal = execIn(connection, workload, 'tty; until stty size 2>/dev/null; do :; done', {
       terminal: true,
       size: { rows: 11, columns: 22 },
     });
@@ -357,7 +358,7 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
 
   test('64 MiB of output arrive whole, and a command answers meanwhile', async () => {
     const bytes = 64 << 20;
-    const workload = await createWorkload(connection, `head -c ${bytes} /dev/zero`);
+    const workload = await createWorkload(connection, `dd if=/dev/zero bs=64k count=${bytes >> 16}`);
     const run = await start(connection, workload);
     const flood = collect(connection.workloadIo({ workloadId: workload.id, run }), { acknowledge: true });
     const began = performance.now();
