@@ -438,6 +438,7 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
 
   test('nothing of destroyed workloads is left, and init stays within 2 MiB', async () => {
     const inventory = await reconnect();
+    expect(inventory.configured).toBe(true);
     expect(inventory.workloads).toEqual([]);
     expect(inventory.diskSerials).toContain(addonsSerial);
     await expect
