@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { newZoneId } from '@protect/service/ids';
+import { newZoneId } from '@protect/config/ids';
 import { pino } from 'pino';
 import { type IdmConnection, openIdmConnection } from '../services/daemon/src/idm/connection.ts';
 import { destroyZone, launchZone } from '../test/system/guests.ts';

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { statePaths } from '@protect/service/paths';
+import { statePaths } from '@protect/config/paths';
 import { z } from 'zod';
 import { protectOutput, runProtect } from './stack/protect-cli.ts';
 import { projectRoot, takeDown } from './stack/stack.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { StatePaths } from '@protect/service/paths';
+import type { StatePaths } from '@protect/config/paths';
 import { execa } from 'execa';
 import { projectRoot } from './stack.ts';
 

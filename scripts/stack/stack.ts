@@ -2,7 +2,7 @@ import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { prepareNatsServer } from '@protect/bus/server-config';
-import { type ServiceName, type StatePaths, statePaths } from '@protect/service/paths';
+import { type ServiceName, type StatePaths, statePaths } from '@protect/config/paths';
 import { type HostProcess, type HostProcessSpec, startHostProcess } from './host-process.ts';
 import { freeMetricsPort } from './metrics-port.ts';
 import { addNetns, netnsName, netnsProcesses, removeNetns } from './netns.ts';

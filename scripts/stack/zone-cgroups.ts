@@ -1,6 +1,6 @@
 import { readdirSync, rmdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseZoneId } from '@protect/service/ids';
+import { parseZoneId } from '@protect/config/ids';
 
 /** Where the zones' control groups are: the unified hierarchy's, and the old ones'. */
 export const cgroupRoots: readonly string[] = ['', 'unified', 'memory', 'pids', 'cpu'].map((controller) =>

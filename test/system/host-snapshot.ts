@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseZoneId } from '@protect/service/ids';
-import { statePaths } from '@protect/service/paths';
+import { parseZoneId } from '@protect/config/ids';
+import { statePaths } from '@protect/config/paths';
 import { runCommand } from '../../scripts/stack/run-command.ts';
 import { cgroupRoots } from '../../scripts/stack/zone-cgroups.ts';
 

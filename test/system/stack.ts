@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { StatePaths } from '@protect/service/paths';
+import type { StatePaths } from '@protect/config/paths';
 import { type ControlClient, connectControl } from '../../scripts/stack/control-client.ts';
 import { logTail } from '../../scripts/stack/log-file.ts';
 import { type CliOptions, type CliResult, runProtect } from '../../scripts/stack/protect-cli.ts';

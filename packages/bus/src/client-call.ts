@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { ServiceName } from '@protect/service/paths';
+import type { ServiceName } from '@protect/config/paths';
 import { type CallStream, createCallStream } from './call-stream.ts';
 import type { Bus } from './connection.ts';
 import { decodeFrame, encodeFrame, type Frame } from './frame.ts';

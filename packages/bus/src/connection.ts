@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { ServiceName, StatePaths } from '@protect/service/paths';
+import type { ServiceName, StatePaths } from '@protect/config/paths';
 import type { Logger } from './logger.ts';
 import { type BusMessage, connectNats, isRefused, type NatsLink, type PublishOptions } from './nats.ts';
 import { readCredentials, readServerAddress } from './server-address.ts';

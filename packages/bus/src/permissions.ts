@@ -1,4 +1,4 @@
-import type { ServiceName } from '@protect/service/paths';
+import type { ServiceName } from '@protect/config/paths';
 import {
   type BusUser,
   eventStream,

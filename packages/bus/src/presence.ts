@@ -1,4 +1,4 @@
-import type { ServiceName } from '@protect/service/paths';
+import type { ServiceName } from '@protect/config/paths';
 import { z } from 'zod';
 import type { Bus } from './connection.ts';
 import { everyPresence, parsePresenceSubject, presenceSubject } from './subjects.ts';

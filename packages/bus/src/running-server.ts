@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { connect } from 'node:net';
-import type { StatePaths } from '@protect/service/paths';
+import type { StatePaths } from '@protect/config/paths';
 
 const greetingMs = 1_000;
 

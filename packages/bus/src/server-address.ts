@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { StatePaths } from '@protect/service/paths';
+import type { StatePaths } from '@protect/config/paths';
 import { z } from 'zod';
 import type { BusUser } from './subjects.ts';
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, rename } from 'node:fs/promises';
 import { createServer } from 'node:net';
-import type { StatePaths } from '@protect/service/paths';
+import type { StatePaths } from '@protect/config/paths';
 import { permissionsOf } from './permissions.ts';
 import { natsServerName, serverAt } from './running-server.ts';
 import {

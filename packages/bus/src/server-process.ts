@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
-import type { StatePaths } from '@protect/service/paths';
+import type { StatePaths } from '@protect/config/paths';
 
 export interface NatsServerProcess {
   readonly pid: number;

@@ -1,4 +1,4 @@
-import { newWorkloadId, newZoneId } from '@protect/service/ids';
+import { newWorkloadId, newZoneId } from '@protect/config/ids';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {

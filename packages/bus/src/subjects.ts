@@ -1,5 +1,5 @@
-import { parseWorkloadId, parseZoneId, type WorkloadId, type ZoneId } from '@protect/service/ids';
-import type { ServiceName } from '@protect/service/paths';
+import { parseWorkloadId, parseZoneId, type WorkloadId, type ZoneId } from '@protect/config/ids';
+import type { ServiceName } from '@protect/config/paths';
 
 /** Everybody with credentials of their own. */
 export type BusUser = ServiceName | 'operator';

@@ -11,7 +11,7 @@ import {
   type UnaryResponse,
 } from '@connectrpc/connect';
 import { createClientMethodSerializers, runStreamingCall, runUnaryCall } from '@connectrpc/connect/protocol';
-import type { ServiceName } from '@protect/service/paths';
+import type { ServiceName } from '@protect/config/paths';
 import { type Answer, type ClientCall, openClientCall } from './client-call.ts';
 import type { Bus } from './connection.ts';
 import { inlineBytes, reconnectPatienceMs } from './limits.ts';

@@ -1,7 +1,7 @@
 import { createClient } from '@connectrpc/connect';
 import { connectBus } from '@protect/bus/connection';
 import { createBusTransport } from '@protect/bus/transport';
-import { statePaths } from '@protect/service/paths';
+import { statePaths } from '@protect/config/paths';
 import { EchoService } from './echo-service.ts';
 
 // protect-cri of a test: makes calls that do not end, until it is killed.

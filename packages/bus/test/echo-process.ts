@@ -1,6 +1,6 @@
 import { connectBus } from '@protect/bus/connection';
 import { serveOnBus } from '@protect/bus/serve';
-import { statePaths } from '@protect/service/paths';
+import { statePaths } from '@protect/config/paths';
 import { echoRoutes } from './echo-handlers.ts';
 
 // protect-storage of a test: serves EchoService until it is killed.

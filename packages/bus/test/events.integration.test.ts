@@ -1,4 +1,4 @@
-import { newZoneId } from '@protect/service/ids';
+import { newZoneId } from '@protect/config/ids';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { Bus } from '../src/connection.ts';
 import { type BusEvent, publishEvent } from '../src/events.ts';

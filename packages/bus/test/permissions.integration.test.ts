@@ -1,8 +1,8 @@
 import { Code, createClient } from '@connectrpc/connect';
+import { newZoneId } from '@protect/config/ids';
+import type { ServiceName } from '@protect/config/paths';
 import { HealthService } from '@protect/proto/health';
 import { StorageService } from '@protect/proto/storage';
-import { newZoneId } from '@protect/service/ids';
-import type { ServiceName } from '@protect/service/paths';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type BusMessage, connectNats, type LinkEvent, type NatsLink } from '../src/nats.ts';
 import { serveOnBus } from '../src/serve.ts';

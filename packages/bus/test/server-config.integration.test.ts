@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { statePaths } from '@protect/service/paths';
+import { statePaths } from '@protect/config/paths';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { prepareNatsServer } from '../src/server-config.ts';
 import { startNatsServer } from '../src/server-process.ts';

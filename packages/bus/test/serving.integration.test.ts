@@ -1,6 +1,6 @@
 import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
+import type { ServiceName } from '@protect/config/paths';
 import { HealthService } from '@protect/proto/health';
-import type { ServiceName } from '@protect/service/paths';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/connection.ts';
 import { maxCallsPerMethod, windowBytes } from '../src/limits.ts';

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ServiceName, type StatePaths, statePaths } from '@protect/service/paths';
+import { type ServiceName, type StatePaths, statePaths } from '@protect/config/paths';
 import { type Bus, connectBus } from '../src/connection.ts';
 import type { Logger } from '../src/logger.ts';
 import { prepareNatsServer } from '../src/server-config.ts';

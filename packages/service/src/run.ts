@@ -5,13 +5,13 @@ import { type ParseArgsOptionsConfig, parseArgs } from 'node:util';
 import { type Bus, connectBus } from '@protect/bus/connection';
 import { announce } from '@protect/bus/presence';
 import { serveOnBus } from '@protect/bus/serve';
+import { defaultStateDir, type ServiceName, type StatePaths, statePaths } from '@protect/config/paths';
 import { type Logger, pino } from 'pino';
 import { type Background, createBackground } from './background.ts';
 import { ConfigurationError, isConfigurationError, toError } from './errors.ts';
 import { watchEventLoopDelay } from './event-loop-delay.ts';
 import { type Check, healthRoutes } from './health.ts';
 import { notifyReady, notifyStopping } from './notify.ts';
-import { defaultStateDir, type ServiceName, type StatePaths, statePaths } from './paths.ts';
 import { version } from './version.ts';
 
 /** sysexits' EX_CONFIG: units do not restart a service that ends with it. */

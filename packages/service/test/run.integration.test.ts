@@ -10,8 +10,8 @@ import { type Presence, watchPresence } from '@protect/bus/presence';
 import { prepareNatsServer } from '@protect/bus/server-config';
 import { type NatsServerProcess, startNatsServer } from '@protect/bus/server-process';
 import { createBusTransport } from '@protect/bus/transport';
+import { statePaths } from '@protect/config/paths';
 import { HealthService } from '@protect/proto/health';
-import { statePaths } from '@protect/service/paths';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 
 const fixture = new URL('./fixture-service.ts', import.meta.url).pathname;

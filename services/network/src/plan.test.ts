@@ -1,4 +1,4 @@
-import { newZoneId, type ZoneId } from '@protect/service/ids';
+import { newZoneId, type ZoneId } from '@protect/config/ids';
 import { expect, test } from 'vitest';
 import { linkName } from './links/link-name.ts';
 import { planPrepare, planRetain } from './plan.ts';

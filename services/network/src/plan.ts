@@ -1,4 +1,4 @@
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import type { KernelLink } from './links/kernel-links.ts';
 import { linkName } from './links/link-name.ts';
 import type { Reservation, RetainedZone } from './reservation.ts';

@@ -1,4 +1,4 @@
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import type { Subnet } from './addressing/subnet.ts';
 
 /** An address and the prefix length of the subnet it was taken from. */

@@ -1,4 +1,4 @@
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import { createLocks } from '@protect/service/locks';
 import { internal, refused } from './errors.ts';
 import { enableForwarding } from './forwarding.ts';

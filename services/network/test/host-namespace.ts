@@ -1,8 +1,8 @@
 // Runs in a network namespace that it takes for the host's own, with the database given as argument.
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import { newZoneId } from '@protect/config/ids';
 import { openDatabase } from '@protect/service/database';
-import { newZoneId } from '@protect/service/ids';
 import { pino } from 'pino';
 import { parseSubnet } from '../src/addressing/subnet.ts';
 import { createKernelLinks } from '../src/links/kernel-links.ts';

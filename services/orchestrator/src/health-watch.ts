@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { ServiceName } from '@protect/config/paths';
 import type { CheckResponse } from '@protect/proto/health';
-import type { ServiceName } from '@protect/service/paths';
 import type { HealthStatus } from './metrics.ts';
 
 const intervalMs = 10_000;

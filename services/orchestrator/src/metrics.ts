@@ -1,4 +1,4 @@
-import type { ServiceName } from '@protect/service/paths';
+import type { ServiceName } from '@protect/config/paths';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { type ZoneStateName, zoneStateNames } from './zone-counts.ts';
 

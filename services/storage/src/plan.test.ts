@@ -1,4 +1,4 @@
-import { newZoneId, type ZoneId } from '@protect/service/ids';
+import { newZoneId, type ZoneId } from '@protect/config/ids';
 import { expect, test } from 'vitest';
 import { planPrepare, planProvide, planRetain, planWithdraw } from './plan.ts';
 import type { DiskRecord, DiskSource, ZoneRecord } from './zone-record.ts';

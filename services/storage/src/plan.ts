@@ -1,4 +1,4 @@
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import type { DiskRecord, DiskSource, RetainedZone, ScratchSource, ZoneRecord } from './zone-record.ts';
 
 /** What PrepareZone has to do. */

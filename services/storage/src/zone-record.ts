@@ -1,4 +1,4 @@
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 
 /** Serial of the scratch disk; no other disk may have it. */
 export const scratchSerial = 'scratch';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
+import type { StatePaths } from '@protect/config/paths';
 import { createLocks } from '@protect/service/locks';
-import type { StatePaths } from '@protect/service/paths';
 import { makeDeviceNode } from './disks/device-node.ts';
 import { listDiskFolders, makeDiskFolder, removeDiskFolder, sweepDiskFolder } from './disks/disk-folder.ts';
 import { deviceNumber, findHostDevice, type HostDevice } from './disks/host-device.ts';

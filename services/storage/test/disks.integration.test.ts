@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { link, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Code } from '@connectrpc/connect';
-import { newZoneId } from '@protect/service/ids';
+import { newZoneId } from '@protect/config/ids';
 import { expect, test } from 'vitest';
 import { mebibyte, startStorage, succeedsAs } from './start-storage.ts';
 

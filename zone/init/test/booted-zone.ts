@@ -6,9 +6,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
+import { newZoneId } from '@protect/config/ids';
 import { openLayout } from '@protect/oci/layout';
 import { unpackZoneInitrd, unpackZoneKernel } from '@protect/oci/zone-kernel';
-import { newZoneId } from '@protect/service/ids';
 import { pino } from 'pino';
 import { z } from 'zod';
 import {

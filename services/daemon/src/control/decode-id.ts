@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { parseWorkloadId, parseZoneId, type WorkloadId, type ZoneId } from '@protect/service/ids';
+import { parseWorkloadId, parseZoneId, type WorkloadId, type ZoneId } from '@protect/config/ids';
 
 /** INVALID_ARGUMENT when `text` is no UUID. */
 export function decodeZoneId(text: string): ZoneId {

@@ -1,8 +1,8 @@
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { DaemonConfig } from '@protect/config/daemon-config';
+import type { StatePaths } from '@protect/config/paths';
 import type { ImageStore } from '@protect/oci/pull';
 import type { ControlService } from '@protect/proto/control';
-import type { StatePaths } from '@protect/service/paths';
 import type { Logger } from 'pino';
 import type { WatchHub } from '../events/watch-hub.ts';
 import type { HostStatus } from '../host/host-status.ts';

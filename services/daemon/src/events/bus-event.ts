@@ -1,6 +1,6 @@
 import type { BusEvent } from '@protect/bus/events';
 import { workloadEventSubject, zoneEventSubject } from '@protect/bus/subjects';
-import { parseWorkloadId, parseZoneId } from '@protect/service/ids';
+import { parseWorkloadId, parseZoneId } from '@protect/config/ids';
 import * as z from 'zod';
 import type { OutboxRow } from '../state/state.ts';
 

@@ -3,7 +3,7 @@ import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Duplex, duplexPair } from 'node:stream';
-import { newZoneId } from '@protect/service/ids';
+import { newZoneId } from '@protect/config/ids';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ConsoleLog, openConsoleLog, readConsoleHistory } from './console-log.ts';

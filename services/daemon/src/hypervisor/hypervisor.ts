@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 
 /** What a driver can do; callers ask this instead of the driver's name. */
 export interface HypervisorCapabilities {

@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import { newZoneId } from '@protect/config/ids';
 import { type Event, Form, StreamRequestSchema, type StreamResponse } from '@protect/proto/idm';
-import { newZoneId } from '@protect/service/ids';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type IdmConnection, openIdmConnection } from './connection.ts';

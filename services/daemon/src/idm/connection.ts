@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { ZoneId } from '@protect/config/ids';
 import type {
   Event,
   ExecOpenSchema,
@@ -8,7 +9,6 @@ import type {
   Response,
   WorkloadIoOpenSchema,
 } from '@protect/proto/idm';
-import type { ZoneId } from '@protect/service/ids';
 import type { Logger } from 'pino';
 import type { IdmBudget } from './limits.ts';
 import type { IdmTap } from './snoop.ts';

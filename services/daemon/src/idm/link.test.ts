@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import { newZoneId } from '@protect/config/ids';
 import { type Event, EventSchema, Form, type Hello, ResponseSchema } from '@protect/proto/idm';
-import { newZoneId } from '@protect/service/ids';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { DomainEnd } from '../hypervisor/hypervisor.ts';

@@ -1,4 +1,5 @@
 import { create, type DescMessage, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { newZoneId } from '@protect/config/ids';
 import {
   Form,
   PacketSchema,
@@ -6,7 +7,6 @@ import {
   StreamRequestSchema,
   StreamResponseSchema,
 } from '@protect/proto/idm';
-import { newZoneId } from '@protect/service/ids';
 import { describe, expect, it } from 'vitest';
 import { createIdmSnoop, type SnoopBatch, snoopQueueMax } from './snoop.ts';
 

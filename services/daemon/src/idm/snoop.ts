@@ -1,4 +1,4 @@
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import { encodeRedacted, type SnoopedFields } from './redact.ts';
 
 /** Packets that one slow reader of the snoop may be behind. */

@@ -1,6 +1,6 @@
+import type { WorkloadId, ZoneId } from '@protect/config/ids';
 import type { Database, Row, Statement } from '@protect/service/database';
 import { groupCommits } from '@protect/service/group-commits';
-import type { WorkloadId, ZoneId } from '@protect/service/ids';
 import * as z from 'zod';
 import { eventData } from '../events/event-data.ts';
 import type { Change } from './change.ts';

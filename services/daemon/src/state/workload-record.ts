@@ -1,5 +1,5 @@
-import type { WorkloadId, ZoneId } from '@protect/service/ids';
-import { parseWorkloadId, parseZoneId } from '@protect/service/ids';
+import type { WorkloadId, ZoneId } from '@protect/config/ids';
+import { parseWorkloadId, parseZoneId } from '@protect/config/ids';
 import * as z from 'zod';
 import { imageSpec } from './image-spec.ts';
 

@@ -1,5 +1,5 @@
-import type { ZoneId } from '@protect/service/ids';
-import { parseZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
+import { parseZoneId } from '@protect/config/ids';
 import * as z from 'zod';
 import { imageSpec } from './image-spec.ts';
 

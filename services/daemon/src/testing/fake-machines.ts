@@ -1,8 +1,8 @@
 import { PassThrough } from 'node:stream';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
+import type { ZoneId } from '@protect/config/ids';
 import { HelloSchema, type Response, ResponseSchema } from '@protect/proto/idm';
-import type { ZoneId } from '@protect/service/ids';
 import type { Domain, DomainEnd, DomainSpec, Hypervisor } from '../hypervisor/hypervisor.ts';
 import type { IdmConnection, RequestInit } from '../idm/connection.ts';
 import type { IdmLink } from '../idm/link.ts';

@@ -1,6 +1,6 @@
+import type { WorkloadId, ZoneId } from '@protect/config/ids';
+import type { StatePaths } from '@protect/config/paths';
 import type { PackedImage } from '@protect/oci/image-cache';
-import type { WorkloadId, ZoneId } from '@protect/service/ids';
-import type { StatePaths } from '@protect/service/paths';
 import type { Logger } from 'pino';
 import type { Domain } from '../hypervisor/hypervisor.ts';
 import type { IdmConnection } from '../idm/connection.ts';

@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { WorkloadId, ZoneId } from '@protect/service/ids';
+import type { WorkloadId, ZoneId } from '@protect/config/ids';
 import type { IdmStream } from '../idm/stream.ts';
 import type { ProcessSpec } from '../state/workload-record.ts';
 import type { ZoneSupervisor } from '../zones/supervisor.ts';

@@ -1,5 +1,5 @@
+import { parseWorkloadId, type WorkloadId, type ZoneId } from '@protect/config/ids';
 import { type Inventory, type ProcessExit, WorkloadPhase } from '@protect/proto/idm';
-import { parseWorkloadId, type WorkloadId, type ZoneId } from '@protect/service/ids';
 import type { IdmConnection } from '../idm/connection.ts';
 import type { WorkloadRecord } from '../state/workload-record.ts';
 import type { WorkloadDeps } from './deps.ts';

@@ -1,4 +1,4 @@
-import type { StatePaths } from '@protect/service/paths';
+import type { StatePaths } from '@protect/config/paths';
 import type { WorkloadRecord } from '../state/workload-record.ts';
 import { OutputLog } from './output-log.ts';
 

@@ -1,6 +1,6 @@
+import type { WorkloadId } from '@protect/config/ids';
 import type { StreamResponse } from '@protect/proto/idm';
 import { OutputStream } from '@protect/proto/idm';
-import type { WorkloadId } from '@protect/service/ids';
 import type { IdmConnection } from '../idm/connection.ts';
 import type { IdmStream } from '../idm/stream.ts';
 import type { OutputLog } from './output-log.ts';

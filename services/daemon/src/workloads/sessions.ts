@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { WorkloadId, ZoneId } from '@protect/service/ids';
+import type { WorkloadId, ZoneId } from '@protect/config/ids';
 import type { Logger } from 'pino';
 import type { IdmConnection } from '../idm/connection.ts';
 import type { IdmStream } from '../idm/stream.ts';

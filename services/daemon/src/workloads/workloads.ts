@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { newWorkloadId, type WorkloadId, type ZoneId } from '@protect/config/ids';
 import type { Event } from '@protect/proto/idm';
-import { newWorkloadId, type WorkloadId, type ZoneId } from '@protect/service/ids';
 import type { IdmConnection } from '../idm/connection.ts';
 import { waitFor } from '../state/wait-for.ts';
 import type { WorkloadRecord, WorkloadSpec } from '../state/workload-record.ts';

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import type { ZoneDeps } from './deps.ts';
 import type { ZoneSupervisor } from './supervisor.ts';
 import { teardownZone } from './teardown.ts';

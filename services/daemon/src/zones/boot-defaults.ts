@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import type { StatePaths } from '@protect/service/paths';
+import type { StatePaths } from '@protect/config/paths';
 
 /** References of the kernel and ramdisk that a zone gets when it asks for none. */
 export interface BootDefaults {

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
+import { shortId } from '@protect/config/ids';
 import type { ConfigureRequestSchema } from '@protect/proto/idm';
-import { shortId } from '@protect/service/ids';
 import type { ZoneLink, ZoneRecord } from '../state/zone-record.ts';
 
 /** Bytes of randomness that a zone gets from its host. */

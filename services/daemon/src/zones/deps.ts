@@ -1,5 +1,5 @@
 import type { DaemonConfig } from '@protect/config/daemon-config';
-import type { StatePaths } from '@protect/service/paths';
+import type { StatePaths } from '@protect/config/paths';
 import type { Logger } from 'pino';
 import type { Domain, Hypervisor } from '../hypervisor/hypervisor.ts';
 import type { IdmLink, IdmLinkOptions } from '../idm/link.ts';

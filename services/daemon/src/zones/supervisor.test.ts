@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { waitFor } from '../state/wait-for.ts';
 import { recordStates, type TestDaemon, type TestHost, testHost } from '../testing/test-daemon.ts';

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import { type ConsoleLog, openConsoleLog } from '../hypervisor/console-log.ts';
 import type { Domain, DomainEnd } from '../hypervisor/hypervisor.ts';
 import { waitFor } from '../state/wait-for.ts';

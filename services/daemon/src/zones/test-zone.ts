@@ -1,4 +1,4 @@
-import { newZoneId } from '@protect/service/ids';
+import { newZoneId } from '@protect/config/ids';
 import type { ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
 
 /** A specification as a caller that leaves everything open gives it, for tests. */

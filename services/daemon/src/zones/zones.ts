@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { newZoneId, type ZoneId } from '@protect/service/ids';
+import { newZoneId, type ZoneId } from '@protect/config/ids';
 import type { ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
 import { admit, freeSlot, type HostMemory, readHostMemory } from './admission.ts';
 import type { ZoneDeps } from './deps.ts';

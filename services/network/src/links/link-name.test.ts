@@ -1,4 +1,4 @@
-import { newZoneId } from '@protect/service/ids';
+import { newZoneId } from '@protect/config/ids';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseLinkList } from './kernel-links.ts';

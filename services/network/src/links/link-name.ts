@@ -1,4 +1,4 @@
-import { parseZoneId, shortId, type ZoneId } from '@protect/service/ids';
+import { parseZoneId, shortId, type ZoneId } from '@protect/config/ids';
 import { parseAddress } from '../addressing/ip-address.ts';
 import type { Reservation, ReservedAddress } from '../reservation.ts';
 

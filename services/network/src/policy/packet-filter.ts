@@ -1,4 +1,4 @@
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import { createLocks } from '@protect/service/locks';
 import type { Namespace } from '../namespace.ts';
 import type { Reservation } from '../reservation.ts';

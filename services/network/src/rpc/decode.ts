@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { parseZoneId, type ZoneId } from '@protect/service/ids';
+import { parseZoneId, type ZoneId } from '@protect/config/ids';
 import type { AddressFamily } from '../addressing/ip-address.ts';
 import { parseSubnet, type Subnet } from '../addressing/subnet.ts';
 import { invalid } from '../errors.ts';

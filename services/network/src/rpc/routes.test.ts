@@ -1,6 +1,6 @@
 import { Code, createClient, createRouterTransport } from '@connectrpc/connect';
+import { newZoneId } from '@protect/config/ids';
 import { NetworkService } from '@protect/proto/network';
-import { newZoneId } from '@protect/service/ids';
 import { expect, test } from 'vitest';
 import { parseSubnet } from '../addressing/subnet.ts';
 import { linkName } from '../links/link-name.ts';

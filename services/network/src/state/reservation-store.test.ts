@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { newZoneId, type ZoneId } from '@protect/config/ids';
 import type { Database } from '@protect/service/database';
-import { newZoneId, type ZoneId } from '@protect/service/ids';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseSubnet } from '../addressing/subnet.ts';

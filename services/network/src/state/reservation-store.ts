@@ -1,6 +1,6 @@
+import type { ZoneId } from '@protect/config/ids';
 import type { Database } from '@protect/service/database';
 import { groupCommits } from '@protect/service/group-commits';
-import type { ZoneId } from '@protect/service/ids';
 import { formatAddress, parseAddress } from '../addressing/ip-address.ts';
 import { lowestFree } from '../addressing/lowest-free.ts';
 import { gatewayMac, macFrom } from '../addressing/mac.ts';

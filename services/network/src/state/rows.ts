@@ -1,4 +1,4 @@
-import { parseZoneId, type ZoneId } from '@protect/service/ids';
+import { parseZoneId, type ZoneId } from '@protect/config/ids';
 import { z } from 'zod';
 import { parseSubnet } from '../addressing/subnet.ts';
 import type { Configuration, Reservation } from '../reservation.ts';

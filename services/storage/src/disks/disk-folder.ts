@@ -1,7 +1,7 @@
 import { chmod, chown, mkdir, readdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { parseZoneId, type ZoneId } from '@protect/service/ids';
-import type { StatePaths } from '@protect/service/paths';
+import { parseZoneId, type ZoneId } from '@protect/config/ids';
+import type { StatePaths } from '@protect/config/paths';
 import { removeTree } from '@protect/service/remove-tree';
 import { hasCode } from '../errors.ts';
 

@@ -1,5 +1,5 @@
 import { isAbsolute } from 'node:path';
-import { parseZoneId, type ZoneId } from '@protect/service/ids';
+import { parseZoneId, type ZoneId } from '@protect/config/ids';
 import { invalid } from '../errors.ts';
 import { scratchSerial } from '../zone-record.ts';
 

@@ -1,6 +1,6 @@
 import { Code, createClient, createRouterTransport } from '@connectrpc/connect';
+import { newZoneId } from '@protect/config/ids';
 import { StorageService } from '@protect/proto/storage';
-import { newZoneId } from '@protect/service/ids';
 import { expect, test } from 'vitest';
 import type { ProvidedDisk } from '../zone-record.ts';
 import type { Zones } from '../zones.ts';

@@ -1,6 +1,6 @@
+import type { ZoneId } from '@protect/config/ids';
 import type { Database } from '@protect/service/database';
 import { groupCommits } from '@protect/service/group-commits';
-import type { ZoneId } from '@protect/service/ids';
 import type { Configuration, DiskRecord, ZoneRecord } from '../zone-record.ts';
 import { diskSourceText, readConfigurationRow, readDiskRow, readZoneRow, scratchSourceText } from './rows.ts';
 

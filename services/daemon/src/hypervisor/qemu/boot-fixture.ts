@@ -3,8 +3,8 @@ import { chmod, chown, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { newZoneId, type ZoneId } from '@protect/service/ids';
-import { type StatePaths, statePaths } from '@protect/service/paths';
+import { newZoneId, type ZoneId } from '@protect/config/ids';
+import { type StatePaths, statePaths } from '@protect/config/paths';
 import { z } from 'zod';
 import type { DomainDisk, DomainSpec } from '../hypervisor.ts';
 

@@ -1,7 +1,7 @@
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import type { Logger } from 'pino';
 
 const defaultRoot = '/sys/fs/cgroup';

@@ -1,4 +1,4 @@
-import { newZoneId } from '@protect/service/ids';
+import { newZoneId } from '@protect/config/ids';
 import { describe, expect, it } from 'vitest';
 import type { DomainSpec } from '../hypervisor.ts';
 import { domainCommand, qemuArguments } from './command-line.ts';

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Domain, DomainDisk, DomainEnd } from '../hypervisor.ts';

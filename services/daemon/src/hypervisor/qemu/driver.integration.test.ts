@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Code } from '@connectrpc/connect';
-import { newZoneId, type ZoneId } from '@protect/service/ids';
+import { newZoneId, type ZoneId } from '@protect/config/ids';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Domain, DomainSpec, Hypervisor } from '../hypervisor.ts';

@@ -1,7 +1,7 @@
 import { mkdir, readdir } from 'node:fs/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { parseZoneId, type ZoneId } from '@protect/service/ids';
-import type { StatePaths } from '@protect/service/paths';
+import { parseZoneId, type ZoneId } from '@protect/config/ids';
+import type { StatePaths } from '@protect/config/paths';
 import type { Logger } from 'pino';
 import { z } from 'zod';
 import type { Domain, DomainSpec, Hypervisor, HypervisorCapabilities } from '../hypervisor.ts';

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { Duplex, type Readable } from 'node:stream';
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { ZoneId } from '@protect/service/ids';
+import type { ZoneId } from '@protect/config/ids';
 import { settledWithin, withDeadline } from './deadline.ts';
 import { identifyProcess, kill, type ProcessIdentity } from './process-identity.ts';
 

@@ -1,4 +1,4 @@
-import { statePaths } from '@protect/service/paths';
+import { statePaths } from '@protect/config/paths';
 import { pino } from 'pino';
 import type { DomainSpec } from '../hypervisor.ts';
 import { createQemuHypervisor } from './driver.ts';
