@@ -8,7 +8,7 @@ import {
   listWorkloads,
   workloadEnd,
 } from '../system/guests.ts';
-import { type HostSnapshot, leftBehind, snapshotHost } from '../system/host-snapshot.ts';
+import { type HostSnapshot, leftBehindBy, snapshotHost } from '../system/host-snapshot.ts';
 import { busyboxImage } from '../system/images.ts';
 import { startStack, type TestStack } from '../system/stack.ts';
 
@@ -58,7 +58,7 @@ test(`a disk can come and go ${cycles} times in one zone`, async () => {
 });
 
 test('nothing of all these disks is left, neither with the zone nor after it', async () => {
-  expect(leftBehind(before, await snapshotHost(stack.state, stack.netns))).toEqual({});
+  expect(await leftBehindBy(stack, before)).toEqual({});
   await destroyZone(stack.client, zoneId);
-  expect(leftBehind(empty, await snapshotHost(stack.state, stack.netns))).toEqual({});
+  expect(await leftBehindBy(stack, empty)).toEqual({});
 });

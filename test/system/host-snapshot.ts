@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { parseZoneId } from '@protect/config/ids';
 import { statePaths } from '@protect/config/paths';
 import { runCommand } from '../../scripts/stack/run-command.ts';
@@ -7,7 +8,7 @@ import { cgroupRoots } from '../../scripts/stack/zone-cgroups.ts';
 
 /** What a stack could leave behind on the host, each thing named so that a difference explains itself. */
 export interface HostSnapshot {
-  /** Processes that use the state folder or its namespace, as `pid command`. */
+  /** Processes that use the state folder or its namespace, by command line: a restarted service is the same. */
   readonly processes: readonly string[];
   readonly links: readonly string[];
   readonly namespaces: readonly string[];
@@ -19,8 +20,8 @@ export interface HostSnapshot {
   readonly files: readonly string[];
 }
 
-/** What a running stack changes without leaving anything: databases, the bus' store, logs, caches, some folders. */
-const changing = /^(db|nats|log|cache)(\/|$)|^(zones|tmp|zones\/[^/]+\/workloads)$/;
+/** What a running stack changes without leaving anything: databases, the bus' store, logs, caches, the configuration, some folders. */
+const changing = /^(db|nats|log|cache)(\/|$)|^(daemon\.toml|zones|tmp|zones\/[^/]+\/workloads)$/;
 
 /** The host as it is now, as far as a stack on `stateDir` could change it. */
 export async function snapshotHost(stateDir: string, netns: string): Promise<HostSnapshot> {
@@ -43,11 +44,27 @@ export async function snapshotHost(stateDir: string, netns: string): Promise<Hos
   };
 }
 
-/** What `after` has and `before` had not, by kind; empty kinds are left out. */
-export function leftBehind(
+/** What is there and was not before, by kind; empty kinds are left out. */
+export type LeftBehind = Partial<Record<keyof HostSnapshot, string[]>>;
+
+/** For tools that services run now and then, and that end by themselves. */
+const settleMs = 5_000;
+const lookAgainMs = 50;
+
+/** What a stack has left on the host since `before`, once it has come to rest. */
+export async function leftBehindBy(
+  stack: { readonly state: string; readonly netns: string },
   before: HostSnapshot,
-  after: HostSnapshot,
-): Partial<Record<keyof HostSnapshot, string[]>> {
+): Promise<LeftBehind> {
+  const until = performance.now() + settleMs;
+  for (;;) {
+    const left = difference(before, await snapshotHost(stack.state, stack.netns));
+    if (Object.keys(left).length === 0 || performance.now() > until) return left;
+    await delay(lookAgainMs);
+  }
+}
+
+function difference(before: HostSnapshot, after: HostSnapshot): LeftBehind {
   const kinds = Object.keys(after) as (keyof HostSnapshot)[];
   return Object.fromEntries(
     kinds
@@ -68,7 +85,7 @@ function processesOf(stateDir: string, netns: string): string[] {
         paths.some((path) => path?.startsWith(`${stateDir}/`))
       );
     })
-    .map((pid) => `${pid} ${text(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim().slice(0, 200)}`);
+    .map((pid) => text(`/proc/${pid}/cmdline`).replaceAll('\0', ' ').trim());
 }
 
 function netnsInode(netns: string): string | undefined {

@@ -8,7 +8,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { projectRoot } from '../../scripts/stack/stack.ts';
 import { destroyZone, launchZone, listWorkloads, listZones, pullImage } from './guests.ts';
-import { type HostSnapshot, leftBehind, snapshotHost } from './host-snapshot.ts';
+import { type HostSnapshot, leftBehindBy, snapshotHost } from './host-snapshot.ts';
 import { busyboxImage } from './images.ts';
 import { startStack, type TestStack } from './stack.ts';
 
@@ -177,8 +177,7 @@ test('calls that have no part behind them yet say so', async () => {
 
 test('none of these refusals left anything behind', async () => {
   expect(await listZones(stack.client)).toEqual([]);
-  const { processes, ...left } = leftBehind(before, await snapshotHost(stack.state, stack.netns));
-  expect(left).toEqual({});
-  // The daemon has been started anew.
-  expect(processes?.filter((line) => !line.includes('services/daemon/src/main.ts'))).toEqual([]);
+  expect(await leftBehindBy(stack, before)).toEqual({});
 });
+// The daemon has been started anew.
+expect(processes?.filter((line) => !line.includes('services/daemon/src/main.ts'))).toEqual([]);

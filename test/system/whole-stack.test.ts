@@ -5,7 +5,7 @@ import { execa } from 'execa';
 import { expect, test } from 'vitest';
 import { netnsName } from '../../scripts/stack/netns.ts';
 import { projectRoot } from '../../scripts/stack/stack.ts';
-import { leftBehind, snapshotHost } from './host-snapshot.ts';
+import { leftBehindBy, snapshotHost } from './host-snapshot.ts';
 
 const npm = ['--silent', '--prefix', projectRoot, 'run'];
 
@@ -19,10 +19,7 @@ test('npm start runs a workload that is visibly not on the host, and leaves noth
     expect(stdout).toMatch(/inet 10\.75\.\d+\.\d+/);
     expect(stdout).toMatch(/inet6 fdd4:1476:6c7e/);
     expect(stdout).toMatch(/in all\s+\d+\.\d s/);
-    const after = await snapshotHost(state, netnsName(state));
-    expect(leftBehind(before, after)).toEqual({
-      files: ['daemon.toml'].filter((name) => after.files.includes(name)),
-    });
+    expect(await leftBehindBy({ state, netns: netnsName(state) }, before)).toEqual({});
   } finally {
     await rm(state, { recursive: true, force: true });
   }
@@ -40,7 +37,7 @@ test('a run of npm start that was killed is cleared by npm stop', async () => {
     const killed = await snapshotHost(state, netnsName(state));
     expect(killed.processes.some((line) => line.includes('qemu'))).toBe(true);
     await execa('npm', [...npm, 'stop', '--', '--state', state], { timeout: 60_000 });
-    const { files: _, ...left } = leftBehind(before, await snapshotHost(state, netnsName(state)));
+    const { files: _, ...left } = await leftBehindBy({ state, netns: netnsName(state) }, before);
     expect(left).toEqual({});
   } finally {
     await rm(state, { recursive: true, force: true });
@@ -57,7 +54,7 @@ test('npm start that is interrupted takes everything down and says so by its exi
     });
     for await (const line of started) if (line.includes('is ready')) started.kill('SIGINT');
     expect((await started).exitCode).toBe(130);
-    const { files: _, ...left } = leftBehind(before, await snapshotHost(state, netnsName(state)));
+    const { files: _, ...left } = await leftBehindBy({ state, netns: netnsName(state) }, before);
     expect(left).toEqual({});
   } finally {
     await rm(state, { recursive: true, force: true });

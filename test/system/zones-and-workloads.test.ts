@@ -10,7 +10,7 @@ import {
   listZones,
   workloadEnd,
 } from './guests.ts';
-import { type HostSnapshot, leftBehind, snapshotHost } from './host-snapshot.ts';
+import { type HostSnapshot, leftBehindBy, snapshotHost } from './host-snapshot.ts';
 import { busyboxImage } from './images.ts';
 import { startStack, type TestStack } from './stack.ts';
 
@@ -192,6 +192,6 @@ describe('two zones, three workloads in one of them', () => {
   test('destroying everything leaves the host as it was', async () => {
     await Promise.all([destroyZone(stack.client, one.id), destroyZone(stack.client, two.id)]);
     expect(await listWorkloads(stack.client)).toEqual([]);
-    expect(leftBehind(before, await snapshotHost(stack.state, stack.netns))).toEqual({});
+    expect(await leftBehindBy(stack, before)).toEqual({});
   });
 });
