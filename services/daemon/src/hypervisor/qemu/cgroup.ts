@@ -50,6 +50,8 @@ function groupsOf(root: string, unified: boolean, zoneId: ZoneId, limits: Proces
   return [
     { path: join(root, 'memory', folder, zoneId), limits: [['memory.limit_in_bytes', memory]] },
     { path: join(root, 'pids', folder, zoneId), limits: [['pids.max', processes]] },
+    // No limit: the group alone makes all zones together one competitor of the host's own processes.
+    { path: join(root, 'cpu', folder, zoneId), limits: [] },
   ];
 }
 
@@ -70,7 +72,7 @@ export async function confineProcess(
     try {
       await mkdir(group.path, { recursive: true });
       made.push(group.path);
-      if (unified) await writeFile(join(root, folder, 'cgroup.subtree_control'), '+memory +pids');
+      if (unified) await writeFile(join(root, folder, 'cgroup.subtree_control'), '+cpu +memory +pids');
       for (const [file, value] of group.limits) await writeFile(join(group.path, file), value);
       await writeFile(join(group.path, 'cgroup.procs'), String(pid));
     } catch (error) {

@@ -51,7 +51,7 @@ function statusOf(pid: number): Map<string, string> {
 }
 
 function controlGroups(zoneId: ZoneId): string[] {
-  return ['/sys/fs/cgroup', '/sys/fs/cgroup/memory', '/sys/fs/cgroup/pids']
+  return ['/sys/fs/cgroup', '/sys/fs/cgroup/memory', '/sys/fs/cgroup/pids', '/sys/fs/cgroup/cpu']
     .map((root) => join(root, 'protect-zones', zoneId))
     .filter((path) => existsSync(path));
 }
