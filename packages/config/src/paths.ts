@@ -35,8 +35,6 @@ export function statePaths(root: string) {
     zones: join(root, 'zones'),
     /** 0711: everything of one zone. */
     zone,
-    /** 0600 JSON: enough to adopt the zone when a database is lost. */
-    zoneRecord: (id: ZoneId) => join(zone(id), 'zone.json'),
     /** 0700 root: the hypervisor's control sockets, out of reach of the hypervisor process itself. */
     zoneControl: (id: ZoneId) => join(zone(id), 'control'),
     /** 0710, root's with the zone's group, so that its hypervisor can enter and not change it: its disks. */
