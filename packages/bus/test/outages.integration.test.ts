@@ -121,6 +121,8 @@ test('outages: nats-server restarts: open calls fail, handlers end, later calls 
     .catch((error: unknown) => ConnectError.from(error));
   await stand.startServer();
   await back;
+  // Connected again, a service has sent its subscriptions; nats-server knows them when it has answered.
+  await storage.flush();
   // The caller may have been back before the service: then nobody was there to answer.
   const answer = await patient;
   if (answer instanceof ConnectError) expect(answer.code).toBe(Code.Unavailable);
