@@ -40,19 +40,12 @@ export async function launchZone(
   // 1. The zone's folder.
   await mkdir(deps.paths.zone(id), { recursive: true, mode: 0o711 });
 
-  // 2. Kernel and ramdisk (unpacked before, as a rule), storage and link, all at the same time.
+  // 2. Kernel and ramdisk (unpacked before, as a rule), disks and link, all at the same time.
+  const kernelImage = deps.bootImages.kernel(spec.kernel, signal);
   const parts = [
-    deps.bootImages.kernel(spec.kernel, signal),
+    kernelImage,
     deps.bootImages.initrd(spec.initrd, signal),
-    patientCall(
-      'protect-storage',
-      (call) =>
-        deps.storage.prepareZone(
-          { zoneId: id, generation, uid, scratch: scratchRequest(spec.scratch) },
-          { signal: call },
-        ),
-      signal,
-    ),
+    bootDisks(deps, record, kernelImage, signal),
     spec.network.backend === 'none'
       ? Promise.resolve(undefined)
       : patientCall(
@@ -63,31 +56,9 @@ export async function launchZone(
   ] as const;
   // Waits for every one, so that nothing is made after the undoing began.
   await Promise.allSettled(parts);
-  const [kernel, initrd, prepared, link] = await Promise.all(parts);
-  const disks: ZoneDisk[] = prepared.scratch === undefined ? [] : [toZoneDisk('scratch', prepared.scratch)];
+  const [kernel, initrd, disks, link] = await Promise.all(parts);
 
-  // 3. The disk with the kernel's modules.
-  const { addonsPath } = kernel;
-  if (addonsPath !== undefined) {
-    const { disk } = await patientCall(
-      'protect-storage',
-      (call) =>
-        deps.storage.provideDisk(
-          {
-            zoneId: id,
-            generation,
-            serial: addonsSerial,
-            readOnly: true,
-            source: { case: 'imagePath', value: addonsPath },
-          },
-          { signal: call },
-        ),
-      signal,
-    );
-    if (disk !== undefined) disks.push(toZoneDisk('addons', disk));
-  }
-
-  // 4. The machine.
+  // 3. The machine.
   const zoneLink = toZoneLink(link?.link);
   if (spec.network.backend !== 'none' && zoneLink === undefined) {
     throw new ConnectError('protect-network gave no link', Code.Internal);
@@ -113,6 +84,38 @@ export async function launchZone(
   steps.move();
   const placement = { domid: domain.domid, disks, ...(zoneLink === undefined ? {} : { link: zoneLink }) };
   return { domain, placement };
+}
+
+/** The zone's disk folder, its scratch disk if it has one, and the disk with its kernel's modules. */
+async function bootDisks(
+  deps: ZoneDeps,
+  record: ZoneRecord,
+  kernelImage: ReturnType<ZoneDeps['bootImages']['kernel']>,
+  signal: AbortSignal,
+): Promise<ZoneDisk[]> {
+  const zone = { zoneId: record.id, generation: BigInt(record.generation) };
+  const { scratch } = await patientCall(
+    'protect-storage',
+    (call) =>
+      deps.storage.prepareZone(
+        { ...zone, uid: zoneUid(record), scratch: scratchRequest(record.spec.scratch) },
+        { signal: call },
+      ),
+    signal,
+  );
+  const disks = scratch === undefined ? [] : [toZoneDisk('scratch', scratch)];
+  const { addonsPath } = await kernelImage;
+  if (addonsPath === undefined) return disks;
+  const { disk } = await patientCall(
+    'protect-storage',
+    (call) =>
+      deps.storage.provideDisk(
+        { ...zone, serial: addonsSerial, readOnly: true, source: { case: 'imagePath', value: addonsPath } },
+        { signal: call },
+      ),
+    signal,
+  );
+  return disk === undefined ? disks : [...disks, toZoneDisk('addons', disk)];
 }
 
 /** A panic ends the machine at once; what init prints goes to the zone's console. */
