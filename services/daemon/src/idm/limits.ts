@@ -8,7 +8,7 @@ export interface IdmBudget {
   readonly framesPerTurn: number;
 }
 
-export const defaultIdmBudget: IdmBudget = { bytesPerTurn: 256 * 1024, framesPerTurn: 500 };
+export const defaultIdmBudget: IdmBudget = { bytesPerTurn: 64 * 1024, framesPerTurn: 500 };
 
 /** Requests that may wait for one zone's answer. */
 export const pendingRequestsMax = 1024;
