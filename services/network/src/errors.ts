@@ -4,6 +4,10 @@ export function invalid(message: string): ConnectError {
   return new ConnectError(message, Code.InvalidArgument);
 }
 
+export function missing(message: string, cause?: unknown): ConnectError {
+  return new ConnectError(message, Code.NotFound, undefined, undefined, cause);
+}
+
 export function refused(message: string): ConnectError {
   return new ConnectError(message, Code.FailedPrecondition);
 }

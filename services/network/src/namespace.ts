@@ -17,6 +17,8 @@ export interface Namespace {
   ip(args: readonly string[], options: ToolOptions): Promise<string>;
   /** Runs `nft` in it. */
   nft(args: readonly string[], options: ToolOptions): Promise<string>;
+  /** Renames an interface of the host that is down, and brings it in. */
+  takeIn(hostInterface: string, name: string, signal: AbortSignal): Promise<void>;
   /** Sets kernel parameters below /proc/sys that hold for the whole namespace, by their paths there. */
   setParameters(parameters: ReadonlyMap<string, string>, signal: AbortSignal): Promise<void>;
 }
@@ -47,6 +49,9 @@ export async function openNamespace(name: string | undefined): Promise<Namespace
     path,
     ip: (args, options) => run('ip', ['-n', name, ...args], options),
     nft: (args, options) => enter('nft', args, options),
+    async takeIn(hostInterface, newName, signal) {
+      await run('ip', ['link', 'set', 'dev', hostInterface, 'netns', name, 'name', newName], { signal });
+    },
     async setParameters(parameters, signal) {
       const settings = [...parameters].map(([key, value]) => `${key}=${value}`);
       await enter('sysctl', ['--quiet', '--write', ...settings], { signal });
@@ -59,6 +64,9 @@ function hostNamespace(): Namespace {
     path: '',
     ip: (args, options) => run('ip', args, options),
     nft: (args, options) => run('nft', args, options),
+    async takeIn(hostInterface, newName, signal) {
+      await run('ip', ['link', 'set', 'dev', hostInterface, 'name', newName], { signal });
+    },
     async setParameters(parameters) {
       for (const [key, value] of parameters) {
         await writeFile(join('/proc/sys', key), value);

@@ -12,6 +12,7 @@ function reservation(zoneId: ZoneId, last: number, generation = 1n): Reservation
     ipv4: { address: `10.75.0.${last}`, prefixLength: 16 },
     ipv6: { address: `fdd4::${last}`, prefixLength: 48 },
     mac: `02:00:00:00:00:${String(last).padStart(2, '0')}`,
+    kind: 'tap',
   };
 }
 
@@ -22,20 +23,21 @@ const tap = (of: Reservation, told: Reservation | undefined = of) => ({
 
 test('plan: a zone is made once, repeated as it is, and renewed with its addresses', () => {
   const held = reservation(newZoneId(), 3, 5n);
-  const { zoneId, uid } = held;
-  expect(planPrepare(undefined, { zoneId, uid, generation: 1n })).toEqual({ kind: 'make' });
-  expect(planPrepare(held, { zoneId, uid, generation: 5n })).toEqual({ kind: 'repeat', held });
-  expect(planPrepare(held, { zoneId, uid: 1, generation: 6n })).toEqual({ kind: 'renew', held });
+  const { zoneId, uid, kind } = held;
+  expect(planPrepare(undefined, { zoneId, uid, kind, generation: 1n })).toEqual({ kind: 'make' });
+  expect(planPrepare(held, { zoneId, uid, kind, generation: 5n })).toEqual({ kind: 'repeat', held });
+  expect(planPrepare(held, { zoneId, uid: 1, kind, generation: 6n })).toEqual({ kind: 'renew', held });
 });
 
-test('plan: a stale generation and another user are refused', () => {
+test('plan: a stale generation, another user and another kind of link are refused', () => {
   const held = reservation(newZoneId(), 3, 5n);
-  const { zoneId, uid } = held;
-  expect(planPrepare(held, { zoneId, uid, generation: 4n })).toMatchObject({
+  const { zoneId, uid, kind } = held;
+  expect(planPrepare(held, { zoneId, uid, kind, generation: 4n })).toMatchObject({
     kind: 'refuse',
     reason: expect.stringMatching(/^generation 4 .* is stale; generation 5 /),
   });
-  expect(planPrepare(held, { zoneId, uid: 1, generation: 5n })).toMatchObject({ kind: 'refuse' });
+  expect(planPrepare(held, { zoneId, uid: 1, kind, generation: 5n })).toMatchObject({ kind: 'refuse' });
+  expect(planPrepare(held, { zoneId, uid, kind: 'vif', generation: 5n })).toMatchObject({ kind: 'refuse' });
 });
 
 test('plan: what is not retained goes, link and reservation alike', () => {

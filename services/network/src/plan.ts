@@ -16,7 +16,7 @@ export type PreparePlan =
 /** Compares what PrepareZone asks for with what is held. */
 export function planPrepare(
   held: Reservation | undefined,
-  wish: { readonly zoneId: ZoneId; readonly generation: bigint; readonly uid: number },
+  wish: Pick<Reservation, 'zoneId' | 'generation' | 'uid' | 'kind'>,
 ): PreparePlan {
   if (held === undefined) return { kind: 'make' };
   if (wish.generation > held.generation) return { kind: 'renew', held };
@@ -26,10 +26,10 @@ export function planPrepare(
       reason: `generation ${wish.generation} of zone ${wish.zoneId} is stale; generation ${held.generation} has been prepared since`,
     };
   }
-  if (wish.uid !== held.uid) {
+  if (wish.uid !== held.uid || wish.kind !== held.kind) {
     return {
       kind: 'refuse',
-      reason: `zone ${wish.zoneId} was prepared in generation ${held.generation} for user ${held.uid}; prepare it anew with a higher generation`,
+      reason: `zone ${wish.zoneId} was prepared in generation ${held.generation} as a ${held.kind} for user ${held.uid}; prepare it anew with a higher generation`,
     };
   }
   return { kind: 'repeat', held };
@@ -40,13 +40,13 @@ export type RetainAction =
   /** The reservation goes; its link, if any, has an action of its own. */
   | { readonly kind: 'free-reservation'; readonly zoneId: ZoneId }
   | { readonly kind: 'remove-link'; readonly name: string }
-  /** The database does not know the zone, its tap does. */
+  /** The database does not know the zone, its link does. */
   | { readonly kind: 'adopt'; readonly reservation: Reservation };
 
 /**
- * Reservations and taps of zones that are not retained go, and so do taps of an older generation than the
+ * Reservations and links of zones that are not retained go, and so do links of an older generation than the
  * retained one, whose hypervisor is gone; a zone keeps its addresses over generations. A retained zone that
- * only its tap knows is adopted, unless one of its addresses has been given away since.
+ * only its link knows is adopted, unless one of its addresses has been given away since.
  */
 export function planRetain(
   held: readonly Reservation[],

@@ -7,6 +7,9 @@ export interface ReservedAddress {
   readonly prefixLength: number;
 }
 
+/** Who makes the host's end of a link: this service a tap, or the hypervisor's back end a vif. */
+export type LinkKind = 'tap' | 'vif';
+
 /** What a zone's link is made of; it keeps its addresses as long as the zone exists. */
 export interface Reservation {
   readonly zoneId: ZoneId;
@@ -16,6 +19,7 @@ export interface Reservation {
   readonly ipv4: ReservedAddress;
   readonly ipv6: ReservedAddress;
   readonly mac: string;
+  readonly kind: LinkKind;
 }
 
 /** The service's part of daemon.toml. */

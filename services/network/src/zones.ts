@@ -16,10 +16,13 @@ const wholeService = 'service';
 /** Undoing has a deadline of its own, since the caller's may be why there is something to undo. */
 const undoTimeoutMs = 10_000;
 
-export interface PrepareZone {
+export type PrepareZone = Pick<Reservation, 'zoneId' | 'generation' | 'uid' | 'kind'>;
+
+export interface AttachInterface {
   readonly zoneId: ZoneId;
   readonly generation: bigint;
-  readonly uid: number;
+  /** Its present name. */
+  readonly hostInterface: string;
 }
 
 /** The links of all zones. Every operation may be repeated, also after a crash in the middle of it. */
@@ -35,6 +38,8 @@ export interface Zones {
     signal: AbortSignal,
   ): Promise<void>;
   prepare(request: PrepareZone, signal: AbortSignal): Promise<Reservation>;
+  /** Makes an interface of the hypervisor's own the link of a zone that was prepared for one. */
+  attach(request: AttachInterface, signal: AbortSignal): Promise<void>;
   release(zoneId: ZoneId, signal: AbortSignal): Promise<void>;
 }
 
@@ -49,7 +54,7 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
   const locks = createLocks();
   const alone = <T>(zoneId: ZoneId, operation: () => Promise<T>) =>
     locks.shared(wholeService, () => locks.exclusive(zoneId, operation));
-  /** Names of the taps that this process has seen or made; a new zone's launch asks no tool for them. */
+  /** Names of the links that this process has seen or made; a new zone's launch asks no tool for them. */
   const present = new Set<string>();
 
   function configuration(): Configuration {
@@ -76,6 +81,8 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
     const name = linkName(reservation.zoneId);
     await filter.add(reservation, signal);
     const create = !present.has(name);
+    // A vif comes later, with its machine.
+    if (create && reservation.kind === 'vif') return;
     present.add(name);
     await links.put(reservation, { create, signal });
   }
@@ -100,7 +107,7 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
   }
 
   async function renew(held: Reservation, zone: PrepareZone, signal: AbortSignal): Promise<Reservation> {
-    const renewed = { ...held, generation: zone.generation, uid: zone.uid };
+    const renewed = { ...held, generation: zone.generation, uid: zone.uid, kind: zone.kind };
     await store.put(renewed);
     await removeLink(linkName(zone.zoneId), signal);
     await enforce(renewed, signal);
@@ -134,6 +141,20 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
       case 'repeat':
         return repeat(plan.held, signal);
     }
+  }
+
+  async function attach(request: AttachInterface, signal: AbortSignal): Promise<void> {
+    const { zoneId, generation, hostInterface } = request;
+    const held = store.reservation(zoneId);
+    if (held?.kind !== 'vif' || held.generation !== generation) {
+      throw refused(
+        `zone ${zoneId} was not prepared for a vif in generation ${generation}; prepare it first`,
+      );
+    }
+    const name = linkName(zoneId);
+    if (hostInterface !== name) await links.adopt(hostInterface, held, signal);
+    present.add(name);
+    await links.put(held, { create: false, signal });
   }
 
   async function retain(action: RetainAction, signal: AbortSignal): Promise<void> {
@@ -191,12 +212,16 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
       ),
     prepare: (request, signal) =>
       alone(request.zoneId, () => told(`prepare zone ${request.zoneId}`, () => prepare(request, signal))),
+    attach: (request, signal) =>
+      alone(request.zoneId, () =>
+        told(`attach the interface of zone ${request.zoneId}`, () => attach(request, signal)),
+      ),
     release: (zoneId, signal) =>
       alone(zoneId, () => told(`release zone ${zoneId}`, () => release(zoneId, signal))),
   };
 }
 
-/** Whether the tap was made for this very reservation, and not for an earlier generation of the zone. */
+/** Whether the link was made for this very reservation, and not for an earlier generation of the zone. */
 function madeFor(link: KernelLink, reservation: Reservation): boolean {
   return link.reservation !== undefined && linkAlias(link.reservation) === linkAlias(reservation);
 }

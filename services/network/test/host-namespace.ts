@@ -1,6 +1,8 @@
 // Runs in a network namespace that it takes for the host's own, with the database given as argument.
+
+import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { newZoneId } from '@protect/config/ids';
 import { openDatabase } from '@protect/service/database';
 import { pino } from 'pino';
@@ -27,10 +29,20 @@ const zones = createZones({
 const subnets = { ipv4: parseSubnet('ipv4', '10.75.0.0/16'), ipv6: parseSubnet('ipv6', 'fdd4::/48') };
 await zones.configure({ revision: 1n, ...subnets, nameservers: [] }, [], signal);
 const zoneId = newZoneId();
-const reservation = await zones.prepare({ zoneId, generation: 1n, uid: 200_001 }, signal);
+const reservation = await zones.prepare({ zoneId, generation: 1n, uid: 200_001, kind: 'tap' }, signal);
 const parameter = (name: string) => readFileSync(`/proc/sys/net/${name}`, 'utf8').trim();
 const tap = linkName(zoneId);
+// A pair of virtual cables, as a hypervisor's back end makes one end of.
+execFileSync('ip', ['link', 'add', 'vif7.0', 'type', 'veth', 'peer', 'name', 'machine']);
+const vifZone = newZoneId();
+await zones.prepare({ zoneId: vifZone, generation: 1n, uid: 200_002, kind: 'vif' }, signal);
+await zones.attach({ zoneId: vifZone, generation: 1n, hostInterface: 'vif7.0' }, signal);
 const report = {
+  vif: {
+    isUp: execFileSync('ip', ['link', 'show', 'up', 'dev', linkName(vifZone)], { encoding: 'utf8' }) !== '',
+    proxyArp: parameter(`ipv4/conf/${linkName(vifZone)}/proxy_arp`),
+    oldName: existsSync('/sys/class/net/vif7.0'),
+  },
   netnsPath: encodeLink(reservation, namespace.path, []).netnsPath,
   forwarding: [parameter('ipv4/ip_forward'), parameter('ipv6/conf/all/forwarding')],
   tap: [

@@ -1,3 +1,5 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -36,6 +38,49 @@ test('links: zones get distinct addresses and a tap of their own, by two process
   await network.release(b.zoneId);
   expect(taps(network.namespace)).toEqual([]);
   expect(network.namespace.run('nft', 'list', 'ruleset')).not.toContain('10.75.0.');
+});
+
+test('links: an interface of the hypervisor’s own becomes the zone’s link, once the policy is in force', async () => {
+  await using network = await startNetwork();
+  await network.configure();
+  const zone = await network.prepare({ kind: 'vif' });
+  const name = linkName(zone.zoneId);
+  expect(zone.link).toMatchObject({ hostInterface: name, ipv4: '10.75.0.3/32' });
+  expect(network.namespace.run('nft', 'list', 'ruleset')).toContain(`"${name}" . ${zone.link.zoneMac}`);
+  // A pair of virtual cables, as a back end makes one end of, in the host's own namespace.
+  const vif = `vif${process.pid % 30_000}.9`;
+  execFileSync('ip', ['link', 'add', vif, 'type', 'veth', 'peer', 'name', `${vif}m`]);
+  try {
+    await network.attach(zone.zoneId, vif);
+    await network.attach(zone.zoneId, name);
+    expect((await network.prepare(zone)).link).toEqual(zone.link);
+    expect(network.namespace.run('ip', '-4', 'route', 'show', 'dev', name)).toContain('10.75.0.3');
+    await network.forget();
+    await network.configure([{ zoneId: zone.zoneId, generation: 1n }]);
+    expect((await network.prepare(zone)).link).toEqual(zone.link);
+    await network.release(zone.zoneId);
+    expect(network.namespace.run('ip', '-o', 'link')).not.toContain(name);
+  } finally {
+    if (existsSync(`/sys/class/net/${vif}m`)) execFileSync('ip', ['link', 'delete', `${vif}m`]);
+  }
+});
+
+test('links: an interface that is not there, or of a zone that was prepared otherwise, is refused by name', async () => {
+  await using network = await startNetwork();
+  await network.configure();
+  const vif = await network.prepare({ kind: 'vif' });
+  const tap = await network.prepare();
+  await expect(network.attach(vif.zoneId, 'vif65000.9')).rejects.toMatchObject({
+    code: Code.NotFound,
+    message: expect.stringContaining('no interface vif65000.9'),
+  });
+  for (const attempt of [
+    network.attach(tap.zoneId, 'vif65000.9'),
+    network.attach(vif.zoneId, 'vif65000.9', 2n),
+    network.attach(newZoneId(), 'vif65000.9'),
+  ]) {
+    await expect(attempt).rejects.toMatchObject({ code: Code.FailedPrecondition });
+  }
 });
 
 test('links: after a restart everything is found again, and what is not retained goes', async () => {
@@ -150,6 +195,7 @@ test("links: in the host's own namespace other interfaces keep working as before
       netnsPath: '',
       forwarding: ['1', '1'],
       tap: ['1', '0', '0'],
+      vif: { isUp: true, proxyArp: '1', oldName: false },
       // 2: goes on taking router advertisements although the host forwards now.
       uplinkAcceptRa: ['2', '2'],
       defaultProxyArp: '0',

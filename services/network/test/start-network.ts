@@ -13,7 +13,7 @@ import type { RetainedZone } from '../src/reservation.ts';
 import { encodeLink } from '../src/rpc/encode-link.ts';
 import { migrations } from '../src/state/migrations.ts';
 import { openReservationStore } from '../src/state/reservation-store.ts';
-import { createZones } from '../src/zones.ts';
+import { createZones, type PrepareZone } from '../src/zones.ts';
 import { makeNamespace, type TestNamespace } from './network-namespace.ts';
 
 const logger = pino({ level: 'silent' });
@@ -49,8 +49,8 @@ export async function startNetwork() {
   let running = await start();
   undo.defer(() => running.database.close());
   const keep = undo.move();
-  const prepare = async (zone: Partial<{ zoneId: ZoneId; generation: bigint; uid: number }> = {}) => {
-    const request = { zoneId: newZoneId(), generation: 1n, uid: 200_001, ...zone };
+  const prepare = async (zone: Partial<PrepareZone> = {}) => {
+    const request = { zoneId: newZoneId(), generation: 1n, uid: 200_001, kind: 'tap' as const, ...zone };
     const reservation = await running.zones.prepare(request, deadline());
     return { ...request, link: encodeLink(reservation, namespace.path, configuration.nameservers) };
   };
@@ -59,6 +59,8 @@ export async function startNetwork() {
     prepare,
     /** Processes started so far. */
     processes: () => processes,
+    attach: (zoneId: ZoneId, hostInterface: string, generation = 1n) =>
+      running.zones.attach({ zoneId, generation, hostInterface }, deadline()),
     release: (zoneId: ZoneId) => running.zones.release(zoneId, deadline()),
     configure: (retained: RetainedZone[] = []) =>
       running.zones.configure(configuration, retained, deadline()),
@@ -85,6 +87,10 @@ function countingNamespace(namespace: Namespace, count: () => void): Namespace {
     nft(...call) {
       count();
       return namespace.nft(...call);
+    },
+    takeIn(...call) {
+      count();
+      return namespace.takeIn(...call);
     },
     setParameters(...call) {
       count();

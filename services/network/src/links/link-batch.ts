@@ -7,7 +7,7 @@ import { linkAlias, linkName } from './link-name.ts';
 export const linkMtu = 1500;
 
 /**
- * Commands for `ip -batch` that give a tap its addresses, routes and neighbours and bring it up; all may be
+ * Commands for `ip -batch` that give a link its addresses, routes and neighbours and bring it up; all may be
  * repeated. `create` makes the tap first, which fails when it is there.
  *
  * The neighbours are permanent, so that the host never asks a zone who it is, and the first packet of a

@@ -11,7 +11,8 @@ const reservation = {
   ipv4: { address: '10.75.255.254', prefixLength: 16 },
   ipv6: { address: 'fdd4:1476:6c7e:aaaa:bbbb:cccc:dddd:eeee', prefixLength: 48 },
   mac: '02:00:00:00:00:01',
-};
+  kind: 'vif',
+} as const;
 
 test('link: its name fits the kernel and is recognised', () => {
   const name = linkName(reservation.zoneId);
@@ -26,6 +27,11 @@ test('link: the alias tells all of the reservation within the 255 bytes that the
   expect(parseLinkAlias(alias)).toEqual(reservation);
 });
 
+test('link: an alias from before there were vifs tells of a tap', () => {
+  const old = linkAlias(reservation).replace(/,vif$/, '');
+  expect(parseLinkAlias(old)).toEqual({ ...reservation, kind: 'tap' });
+});
+
 test('link: an alias of any other form is no reservation', () => {
   fc.assert(
     fc.property(fc.string(), (text) => {
@@ -35,7 +41,7 @@ test('link: an alias of any other form is no reservation', () => {
   );
 });
 
-test('link: the list of taps has ours alone, and believes an alias only under its own name', () => {
+test('link: the list of links has ours alone, and believes an alias only under its own name', () => {
   const own = { ifname: linkName(reservation.zoneId), ifalias: linkAlias(reservation) };
   const json = JSON.stringify([
     {},

@@ -2,10 +2,10 @@ import { parseZoneId, shortId, type ZoneId } from '@protect/config/ids';
 import { parseAddress } from '../addressing/ip-address.ts';
 import type { Reservation, ReservedAddress } from '../reservation.ts';
 
-/** Every tap of this service, and nothing else, begins so; the packet filter relies on it. */
+/** Every link of this service, and nothing else, begins so; the packet filter relies on it. */
 export const linkPrefix = 'pz';
 
-/** The tap's name; 15 bytes is the kernel's limit. */
+/** The link's name; 15 bytes is the kernel's limit. */
 export function linkName(zoneId: ZoneId): string {
   return `${linkPrefix}${shortId(zoneId)}`;
 }
@@ -15,15 +15,16 @@ export function isLinkName(name: string): boolean {
   return /^pz[0-9a-f]{12}$/.test(name);
 }
 
-/** What the tap says about itself, enough to adopt it when the database is lost. */
+/** What the link says about itself, enough to adopt it when the database is lost. */
 export function linkAlias(reservation: Reservation): string {
-  const { zoneId, generation, uid, ipv4, ipv6, mac } = reservation;
-  return ['protect', zoneId, generation, uid, cidr(ipv4), cidr(ipv6), mac].join(',');
+  const { zoneId, generation, uid, ipv4, ipv6, mac, kind } = reservation;
+  return ['protect', zoneId, generation, uid, cidr(ipv4), cidr(ipv6), mac, kind].join(',');
 }
 
 /** The inverse of `linkAlias`; undefined for texts that are none. */
 export function parseLinkAlias(alias: string): Reservation | undefined {
-  const [tag, id = '', generation = '', uid = '', ipv4 = '', ipv6 = '', mac = ''] = alias.split(',');
+  const [tag, id = '', generation = '', uid = '', ipv4 = '', ipv6 = '', mac = '', kind = 'tap'] =
+    alias.split(',');
   const zoneId = parseZoneId(id);
   const reserved4 = parseCidr('ipv4', ipv4);
   const reserved6 = parseCidr('ipv6', ipv6);
@@ -32,7 +33,9 @@ export function parseLinkAlias(alias: string): Reservation | undefined {
   }
   if (!/^\d{1,20}$/.test(generation) || !/^\d{1,10}$/.test(uid)) return undefined;
   if (!/^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/.test(mac)) return undefined;
-  return { zoneId, generation: BigInt(generation), uid: Number(uid), ipv4: reserved4, ipv6: reserved6, mac };
+  if (kind !== 'tap' && kind !== 'vif') return undefined;
+  const number = { generation: BigInt(generation), uid: Number(uid) };
+  return { zoneId, ...number, ipv4: reserved4, ipv6: reserved6, mac, kind };
 }
 
 function cidr({ address, prefixLength }: ReservedAddress): string {

@@ -3,6 +3,7 @@ import { parseZoneId, type ZoneId } from '@protect/config/ids';
 import type { AddressFamily } from '../addressing/ip-address.ts';
 import { parseSubnet, type Subnet } from '../addressing/subnet.ts';
 import { invalid } from '../errors.ts';
+import { linkName } from '../links/link-name.ts';
 
 /** All of these throw INVALID_ARGUMENT, naming the value and what is allowed. */
 export function decodeZoneId(text: string): ZoneId {
@@ -20,6 +21,12 @@ export function decodeGeneration(generation: bigint): bigint {
 export function decodeUid(uid: number): number {
   if (uid < 1 || uid >= 2 ** 32 - 1) throw invalid(`uid ${uid} is not that of an unprivileged user`);
   return uid;
+}
+
+/** Xen's back end names its interfaces so; nothing else of the host's may be taken. */
+export function decodeInterface(name: string, zoneId: ZoneId): string {
+  if (/^vif\d{1,5}\.\d{1,3}$/.test(name) || name === linkName(zoneId)) return name;
+  throw invalid(`interface ${JSON.stringify(name)} is neither named vif<domain>.<number> nor the zone's own`);
 }
 
 export function decodeSubnet(family: AddressFamily, cidr: string): Subnet {

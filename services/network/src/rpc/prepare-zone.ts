@@ -1,6 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import type { HandlerContext } from '@connectrpc/connect';
 import {
+  LinkKind,
   type PrepareZoneRequest,
   type PrepareZoneResponse,
   PrepareZoneResponseSchema,
@@ -18,6 +19,7 @@ export function prepareZone(zones: Zones, namespace: Pick<Namespace, 'path'>) {
         zoneId: decodeZoneId(request.zoneId),
         generation: decodeGeneration(request.generation),
         uid: decodeUid(request.uid),
+        kind: request.kind === LinkKind.VIF ? 'vif' : 'tap',
       },
       context.signal,
     );

@@ -40,6 +40,9 @@ function connect() {
         mac: '02:00:00:00:00:09',
       };
     },
+    async attach(request) {
+      calls.push(request);
+    },
     async release(id) {
       calls.push(id);
     },
@@ -99,4 +102,17 @@ test('rpc: a malformed request is INVALID_ARGUMENT, says which field, and reache
     });
   }
   expect(calls).toEqual([]);
+});
+
+test('rpc: only a back end’s interface, or the zone’s own link, may be attached', async () => {
+  const { client, calls } = connect();
+  for (const name of ['vif12.0', linkName(zoneId)]) {
+    await client.attachInterface({ zoneId, generation: 1n, interface: name });
+    expect(calls.at(-1)).toEqual({ zoneId, generation: 1n, hostInterface: name });
+  }
+  for (const name of ['eth0', 'vif1.0; x', '-batch', '', linkName(newZoneId())]) {
+    await expect(client.attachInterface({ zoneId, generation: 1n, interface: name })).rejects.toMatchObject({
+      code: Code.InvalidArgument,
+    });
+  }
 });

@@ -2,6 +2,7 @@ import type { ConnectRouter } from '@connectrpc/connect';
 import { NetworkService } from '@protect/proto/network';
 import type { Namespace } from '../namespace.ts';
 import type { Zones } from '../zones.ts';
+import { attachInterface } from './attach-interface.ts';
 import { configure } from './configure.ts';
 import { getHostAddresses } from './get-host-addresses.ts';
 import { prepareZone } from './prepare-zone.ts';
@@ -13,6 +14,7 @@ export function networkRoutes(zones: Zones, namespace: Pick<Namespace, 'path'>) 
     router.service(NetworkService, {
       configure: configure(zones),
       prepareZone: prepareZone(zones, namespace),
+      attachInterface: attachInterface(zones),
       releaseZone: releaseZone(zones),
       getHostAddresses: getHostAddresses(zones),
     });

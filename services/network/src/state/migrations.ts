@@ -19,4 +19,5 @@ export const migrations: readonly string[] = [
     mac TEXT NOT NULL UNIQUE
   ) STRICT;
   `,
+  "ALTER TABLE reservations ADD COLUMN kind TEXT NOT NULL DEFAULT 'tap' CHECK (kind IN ('tap', 'vif'))",
 ];

@@ -75,7 +75,8 @@ test('reservations: thousands of leases, freed and killed at any point, never sh
     fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 40 }), async (steps) => {
       const { database, crashNext } = crashableDatabase();
       let store = await openReservationStore(database, countingMac);
-      const reserve = (zoneId: ZoneId) => store.reserve({ zoneId, generation: 1n, uid: 1000 }, subnets);
+      const reserve = (zoneId: ZoneId) =>
+        store.reserve({ zoneId, generation: 1n, uid: 1000, kind: 'tap' }, subnets);
       for (const next of steps) {
         if (next.kind === 'reserve') {
           const made = await Promise.all(Array.from({ length: next.count }, () => reserve(newZoneId())));
@@ -104,9 +105,9 @@ test('reservations: thousands of leases, freed and killed at any point, never sh
 test('reservations: the lowest address that was freed is given next', async () => {
   const store = await openReservationStore(crashableDatabase().database, countingMac);
   const zones = [newZoneId(), newZoneId(), newZoneId()];
-  for (const zoneId of zones) await store.reserve({ zoneId, generation: 1n, uid: 1 }, subnets);
+  for (const zoneId of zones) await store.reserve({ zoneId, generation: 1n, uid: 1, kind: 'vif' }, subnets);
   await store.free(zones[1] ?? newZoneId());
-  const next = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1 }, subnets);
+  const next = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1, kind: 'vif' }, subnets);
   expect(next.ipv4).toEqual({ address: '10.75.0.4', prefixLength: 16 });
   expect(next.ipv6).toEqual({ address: 'fdd4::4', prefixLength: 48 });
 });
@@ -114,7 +115,7 @@ test('reservations: the lowest address that was freed is given next', async () =
 test('reservations: a full subnet is RESOURCE_EXHAUSTED and named, and takes nothing', async () => {
   const store = await openReservationStore(crashableDatabase().database, countingMac);
   const narrow = { ...subnets, ipv6: parseSubnet('ipv6', 'fdd4::/124') };
-  const take = () => store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1 }, narrow);
+  const take = () => store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1, kind: 'vif' }, narrow);
   for (let count = 0; count < 13; count += 1) await take();
   const failure = await take().catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(ConnectError);
@@ -129,17 +130,17 @@ test('reservations: a MAC address that is taken is not given twice', async () =>
     crashableDatabase().database,
     () => randoms.shift() ?? countingMac(),
   );
-  const a = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1 }, subnets);
-  const b = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1 }, subnets);
+  const a = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1, kind: 'vif' }, subnets);
+  const b = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1, kind: 'vif' }, subnets);
   expect([a.mac, b.mac]).toEqual(['02:00:00:00:00:01', '02:00:00:00:00:02']);
 });
 
 test('reservations: a zone that moves to a new generation keeps its addresses and survives a restart', async () => {
   const { database } = crashableDatabase();
   const store = await openReservationStore(database, countingMac);
-  const first = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1 }, subnets);
+  const first = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1, kind: 'vif' }, subnets);
   await store.put({ ...first, generation: 2n, uid: 7 });
-  const second = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1 }, subnets);
+  const second = await store.reserve({ zoneId: newZoneId(), generation: 1n, uid: 1, kind: 'vif' }, subnets);
   expect(second.ipv4.address).not.toBe(first.ipv4.address);
   const reopened = await openReservationStore(database, countingMac);
   expect(reopened.reservation(first.zoneId)).toEqual({ ...first, generation: 2n, uid: 7 });

@@ -20,7 +20,7 @@ export interface ReservationStore {
   saveConfiguration(configuration: Configuration): Promise<void>;
   /** Takes the lowest free address of each subnet. RESOURCE_EXHAUSTED when one is full. */
   reserve(
-    zone: Pick<Reservation, 'zoneId' | 'generation' | 'uid'>,
+    zone: Pick<Reservation, 'zoneId' | 'generation' | 'uid' | 'kind'>,
     subnets: Pick<Configuration, 'ipv4' | 'ipv6'>,
   ): Promise<Reservation>;
   /** Stores a reservation as it is, in place of the zone's present one. */
@@ -76,11 +76,11 @@ export async function openReservationStore(
   }
 
   async function write(reservation: Reservation): Promise<void> {
-    const { zoneId, generation, uid, ipv4, ipv6, mac } = reservation;
+    const { zoneId, generation, uid, ipv4, ipv6, mac, kind } = reservation;
     await commit([
       { sql: 'DELETE FROM reservations WHERE zone_id = ?', params: [zoneId] },
       {
-        sql: 'INSERT INTO reservations (zone_id, generation, uid, ipv4, ipv4_prefix_length, ipv6, ipv6_prefix_length, mac) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        sql: 'INSERT INTO reservations (zone_id, generation, uid, ipv4, ipv4_prefix_length, ipv6, ipv6_prefix_length, mac, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
         params: [
           zoneId,
           String(generation),
@@ -90,6 +90,7 @@ export async function openReservationStore(
           ipv6.address,
           ipv6.prefixLength,
           mac,
+          kind,
         ],
       },
     ]);

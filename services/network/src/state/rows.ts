@@ -22,6 +22,7 @@ const reservationRow = z.object({
   ipv6: z.ipv6(),
   ipv6_prefix_length: number,
   mac: z.string(),
+  kind: z.enum(['tap', 'vif']),
 });
 
 const configurationRow = z.object({
@@ -40,6 +41,7 @@ export function readReservationRow(row: unknown): Reservation {
     ipv4: { address: read.ipv4, prefixLength: read.ipv4_prefix_length },
     ipv6: { address: read.ipv6, prefixLength: read.ipv6_prefix_length },
     mac: read.mac,
+    kind: read.kind,
   };
 }
 
