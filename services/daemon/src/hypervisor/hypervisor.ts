@@ -12,6 +12,8 @@ export interface HypervisorCapabilities {
   readonly pciPassthrough: boolean;
   /** Hardware acceleration in use, or emulation. */
   readonly acceleration: 'kvm' | 'tcg' | 'xen';
+  /** Who makes the host's end of a link: protect-network a tap, or the hypervisor's back end a vif. */
+  readonly linkKind: 'tap' | 'vif';
 }
 
 /** A disk as protect-storage provides it. */
@@ -22,17 +24,34 @@ export interface DomainDisk {
   readonly readOnly: boolean;
 }
 
-/** A link as protect-network provides it. */
-export interface DomainLink {
+/** A tap that protect-network has made for the machine. */
+export interface DomainTap {
+  readonly kind: 'tap';
   readonly hostInterface: string;
   /** Namespace that holds the interface; undefined for the host's own. */
   readonly netnsPath: string | undefined;
   readonly mac: string;
 }
 
+/** An interface that the hypervisor's own back end makes when the machine is built. */
+export interface DomainVif {
+  readonly kind: 'vif';
+  readonly mac: string;
+  /**
+   * Hands the interface to protect-network under the name it has now; settles when link and policy are in
+   * force. The driver calls it before the machine runs its first instruction.
+   */
+  readonly attach: (hostInterface: string, signal: AbortSignal) => Promise<void>;
+}
+
+/** A link; its kind is the one that the driver declares in its capabilities. */
+export type DomainLink = DomainTap | DomainVif;
+
 /** Everything needed to start the virtual machine of a zone. */
 export interface DomainSpec {
   readonly zoneId: ZoneId;
+  /** The kind of machine asked for, one that the driver declares. */
+  readonly virtualization: 'automatic' | 'pv' | 'pvh';
   /** User and group of the hypervisor process, the zone's own. */
   readonly uid: number;
   /** Uncompressed kernel (ELF vmlinux). */

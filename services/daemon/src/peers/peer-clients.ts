@@ -9,5 +9,5 @@ export type StorageClient = Pick<
 
 export type NetworkClient = Pick<
   Client<typeof NetworkService>,
-  'configure' | 'prepareZone' | 'releaseZone' | 'getHostAddresses'
+  'configure' | 'prepareZone' | 'attachInterface' | 'releaseZone' | 'getHostAddresses'
 >;

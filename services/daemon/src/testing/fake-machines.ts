@@ -22,6 +22,7 @@ export function fakeHypervisor() {
   const started: DomainSpec[] = [];
   let failure: Error | undefined;
   let gate: Promise<void> | undefined;
+  let linkKind: 'tap' | 'vif' = 'tap';
 
   const hypervisor: Hypervisor = {
     capabilities: {
@@ -33,11 +34,15 @@ export function fakeHypervisor() {
       hypervisorConsole: false,
       pciPassthrough: false,
       acceleration: 'tcg',
+      get linkKind() {
+        return linkKind;
+      },
     },
     async start(spec, signal) {
       await gate;
       signal.throwIfAborted();
       if (failure !== undefined) throw failure;
+      for (const link of spec.links) if (link.kind === 'vif') await link.attach('vif7.0', signal);
       started.push(spec);
       const machine = fakeMachine(spec.zoneId, () => machines.delete(spec.zoneId));
       machines.set(spec.zoneId, machine);
@@ -52,6 +57,10 @@ export function fakeHypervisor() {
     started,
     failWith: (error: Error) => {
       failure = error;
+    },
+    /** Its back end makes the host's end of links from now on. */
+    makeVifs: () => {
+      linkKind = 'vif';
     },
     /** Starts wait until this settles. */
     holdStarts: (until: Promise<void>) => {

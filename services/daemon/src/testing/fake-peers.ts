@@ -1,5 +1,6 @@
 import { create } from '@bufbuild/protobuf';
 import {
+  AttachInterfaceResponseSchema,
   GetHostAddressesResponseSchema,
   ConfigureResponseSchema as NetworkConfigureResponseSchema,
   PrepareZoneResponseSchema as NetworkPrepareZoneResponseSchema,
@@ -73,6 +74,10 @@ export function fakePeers() {
           nameservers: ['1.1.1.1'],
         },
       });
+    },
+    async attachInterface({ interface: name = '' }) {
+      note(`network.attachInterface ${name}`);
+      return create(AttachInterfaceResponseSchema);
     },
     async releaseZone({ zoneId = '' }) {
       note('network.releaseZone');

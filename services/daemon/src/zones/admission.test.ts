@@ -6,10 +6,16 @@ import { admit, freeSlot, readHostMemory } from './admission.ts';
 import { askedZoneSpec, zoneRecordOf } from './test-zone.ts';
 import { completeZoneSpec } from './validate.ts';
 
+const host = {
+  cpus: 2,
+  defaultMemoryMib: 1024,
+  hypervisor: { name: 'qemu', virtualizationBackends: ['qemu'] },
+} as const;
+
 const spec = (mib: number) => {
   const asked = askedZoneSpec();
   const resources = { ...asked.resources, maxMemoryMib: mib };
-  return completeZoneSpec({ ...asked, resources }, { cpus: 2, defaultMemoryMib: 1024 });
+  return completeZoneSpec({ ...asked, resources }, host);
 };
 const zone = (mib: number, state: 'creating' | 'ready' | 'exited'): ZoneRecord =>
   zoneRecordOf({ spec: spec(mib), status: state === 'exited' ? { state, exitCode: 0 } : { state } });

@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { LinkKind } from '@protect/proto/network';
 import type { Disk } from '@protect/proto/storage';
-import type { Domain } from '../hypervisor/hypervisor.ts';
+import type { Domain, DomainLink } from '../hypervisor/hypervisor.ts';
 import { patientCall } from '../peers/patient-call.ts';
 import {
   type ZoneDisk,
@@ -12,6 +13,8 @@ import {
 } from '../state/zone-record.ts';
 import type { ZoneDeps } from './deps.ts';
 import { toZoneLink } from './zone-link.ts';
+
+const linkKinds = { tap: LinkKind.TAP, vif: LinkKind.VIF } as const;
 
 /** Serial of the disk with a kernel's modules. */
 const addonsSerial = 'addons';
@@ -50,7 +53,11 @@ export async function launchZone(
       ? Promise.resolve(undefined)
       : patientCall(
           'protect-network',
-          (call) => deps.network.prepareZone({ zoneId: id, generation, uid }, { signal: call }),
+          (call) =>
+            deps.network.prepareZone(
+              { zoneId: id, generation, uid, kind: linkKinds[deps.hypervisor.capabilities.linkKind] },
+              { signal: call },
+            ),
           signal,
         ),
   ] as const;
@@ -66,6 +73,7 @@ export async function launchZone(
   const domain = await deps.hypervisor.start(
     {
       zoneId: id,
+      virtualization: spec.virtualization === 'unknown' ? 'automatic' : spec.virtualization,
       uid,
       kernelPath: kernel.kernelPath,
       initrdPath: initrd.initrdPath,
@@ -76,7 +84,7 @@ export async function launchZone(
       cpus: spec.resources.targetCpus,
       maxCpus: spec.resources.maxCpus,
       disks,
-      links: zoneLink === undefined ? [] : [domainLink(zoneLink)],
+      links: zoneLink === undefined ? [] : [domainLink(deps, record, zoneLink)],
     },
     signal,
   );
@@ -143,6 +151,22 @@ function toZoneDisk(purpose: ZoneDisk['purpose'], disk: Disk): ZoneDisk {
   return { purpose, serial, path, origin, readOnly };
 }
 
-function domainLink(link: ZoneLink) {
-  return { hostInterface: link.hostInterface, netnsPath: link.netnsPath, mac: link.zoneMac };
+function domainLink(deps: ZoneDeps, { id, generation }: ZoneRecord, link: ZoneLink): DomainLink {
+  const { hostInterface, netnsPath, zoneMac: mac } = link;
+  if (deps.hypervisor.capabilities.linkKind === 'tap') return { kind: 'tap', hostInterface, netnsPath, mac };
+  return {
+    kind: 'vif',
+    mac,
+    async attach(name, signal) {
+      await patientCall(
+        'protect-network',
+        (call) =>
+          deps.network.attachInterface(
+            { zoneId: id, generation: BigInt(generation), interface: name },
+            { signal: call },
+          ),
+        signal,
+      );
+    },
+  };
 }

@@ -62,6 +62,15 @@ describe('zone supervisor', () => {
     },
   );
 
+  it('hands the interface of a machine that brings its own to protect-network', async () => {
+    host.machines.makeVifs();
+    await using daemon = await host.daemon();
+    const id = await daemon.zones.create(askedZoneSpec());
+    await reaches(daemon, id, 'ready');
+    expect(host.peers.calls.at(-1)).toBe('network.attachInterface vif7.0');
+    expect(host.machines.started[0]?.links).toMatchObject([{ kind: 'vif', mac: '02:00:00:00:00:02' }]);
+  });
+
   it('fails a zone whose machine does not start', async () => {
     host.machines.failWith(new Error('no such kernel'));
     await using daemon = await host.daemon();

@@ -4,7 +4,8 @@ import type { ZoneSpec } from '../state/zone-record.ts';
 import { askedZoneSpec } from './test-zone.ts';
 import { completeZoneSpec } from './validate.ts';
 
-const host = { cpus: 2, defaultMemoryMib: 1024 };
+const qemu = { name: 'qemu', virtualizationBackends: ['qemu'] } as const;
+const host = { cpus: 2, defaultMemoryMib: 1024, hypervisor: qemu };
 
 function refusal(spec: ZoneSpec): ConnectError {
   try {
@@ -16,12 +17,24 @@ function refusal(spec: ZoneSpec): ConnectError {
   throw new Error('the specification was taken');
 }
 
+const asking = (virtualization: ZoneSpec['virtualization']) => ({ ...askedZoneSpec(), virtualization });
+
 function resources(more: Partial<ZoneSpec['resources']>): ZoneSpec {
   const spec = askedZoneSpec();
   return { ...spec, resources: { ...spec.resources, ...more } };
 }
 
 describe('zone specification', () => {
+  it('takes the virtualization backends that the hypervisor has, and names them when it refuses', () => {
+    const xen = { ...host, hypervisor: { name: 'xen', virtualizationBackends: ['pv'] } } as const;
+    for (const kind of ['unknown', 'automatic'] as const) completeZoneSpec(asking(kind), host);
+    expect(completeZoneSpec(asking('pv'), xen).virtualization).toBe('pv');
+    expect(() => completeZoneSpec(asking('pvh'), xen)).toThrow(/xen, has no .* pvh; it has pv and auto/);
+    const refused = refusal(asking('pv'));
+    expect(refused.code).toBe(Code.FailedPrecondition);
+    expect(refused.rawMessage).toMatch(/pv and pvh need a host that runs Xen/);
+  });
+
   it('gives a zone that asks for nothing min(4, the host) CPUs and the configured memory', () => {
     expect(completeZoneSpec(askedZoneSpec(), host).resources).toMatchObject({
       maxCpus: 2,

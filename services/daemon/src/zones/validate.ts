@@ -1,4 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import type { HypervisorCapabilities } from '../hypervisor/hypervisor.ts';
 import type { ZoneSpec } from '../state/zone-record.ts';
 
 /** Least memory that a zone boots with, MiB. */
@@ -10,10 +11,10 @@ const maxNameBytes = 253;
 const maxAnnotations = 256;
 const maxCmdlineBytes = 1024;
 
-/** What the caller left open is 0 or empty. */
 export interface HostLimits {
   readonly cpus: number;
   readonly defaultMemoryMib: number;
+  readonly hypervisor: Pick<HypervisorCapabilities, 'name' | 'virtualizationBackends'>;
 }
 
 /** INVALID_ARGUMENT for a name that cannot be shown on one line or is too long. */
@@ -25,9 +26,13 @@ export function checkName(name: string): void {
   if (bytes > maxNameBytes) throw invalid(`name has ${bytes} bytes; at most ${maxNameBytes} are taken`);
 }
 
-/** The specification with every default filled in. INVALID_ARGUMENT names what cannot be. */
+/**
+ * The specification with every default filled in; what the caller left open is 0 or empty. INVALID_ARGUMENT
+ * names what cannot be, FAILED_PRECONDITION what this host cannot do.
+ */
 export function completeZoneSpec(spec: ZoneSpec, host: HostLimits): ZoneSpec {
   checkName(spec.name);
+  checkVirtualization(spec.virtualization, host.hypervisor);
   if (spec.annotations.length > maxAnnotations) {
     throw invalid(`${spec.annotations.length} annotations; at most ${maxAnnotations} are taken`);
   }
@@ -49,6 +54,16 @@ export function completeZoneSpec(spec: ZoneSpec, host: HostLimits): ZoneSpec {
     throw invalid(`a scratch disk of ${spec.scratch.sizeMib} MiB is too small; 16 MiB is the least`);
   }
   return { ...spec, resources };
+}
+
+function checkVirtualization(asked: ZoneSpec['virtualization'], hypervisor: HostLimits['hypervisor']): void {
+  if (asked === 'unknown' || asked === 'automatic') return;
+  const { name, virtualizationBackends: known } = hypervisor;
+  if (known.includes(asked)) return;
+  const remedy =
+    name === 'xen' ? `${known.join(', ')} and auto` : 'auto; pv and pvh need a host that runs Xen';
+  const text = `this host's hypervisor, ${name}, has no virtualization backend ${asked}; it has ${remedy}`;
+  throw new ConnectError(text, Code.FailedPrecondition);
 }
 
 function completeCpus(asked: ZoneSpec['resources'], hostCpus: number) {

@@ -26,10 +26,11 @@ export class Zones {
 
   /** Accepts a zone and goes on to make it; its state tells the outcome. */
   async create(asked: ZoneSpec): Promise<ZoneId> {
-    const { state, config, supervisor, bootImages, hostMemory = readHostMemory } = this.#deps;
+    const { state, config, supervisor, bootImages, hypervisor, hostMemory = readHostMemory } = this.#deps;
     const spec = completeZoneSpec(asked, {
       cpus: this.#deps.hostCpus ?? availableParallelism(),
       defaultMemoryMib: config.zone.memoryLimitMib,
+      hypervisor: hypervisor.capabilities,
     });
     await bootImages.check(spec.kernel);
     await bootImages.check(spec.initrd);

@@ -80,6 +80,7 @@ export async function createBootFixture(): Promise<BootFixture> {
   function specification(initrdPath: string, changes: Partial<DomainSpec>): DomainSpec {
     return {
       zoneId: newZoneId(),
+      virtualization: 'automatic',
       uid: nextUid++,
       kernelPath,
       initrdPath,

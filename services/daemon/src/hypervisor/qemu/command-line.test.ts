@@ -6,6 +6,7 @@ import { domainCommand, qemuArguments } from './command-line.ts';
 const settings = { binary: '/usr/bin/qemu', acceleration: 'tcg', translationCacheMib: 64 } as const;
 const spec: DomainSpec = {
   zoneId: newZoneId(),
+  virtualization: 'automatic',
   uid: 200_001,
   kernelPath: '/cache/vmlinux',
   initrdPath: '/cache/initrd',
@@ -18,6 +19,10 @@ const spec: DomainSpec = {
   disks: [],
   links: [],
 };
+
+function tap(netnsPath: string | undefined) {
+  return { kind: 'tap', hostInterface: 'tap0', netnsPath, mac: '02:00:00:00:00:01' } as const;
+}
 
 function argument(args: readonly string[], name: string): string | undefined {
   return args[args.indexOf(name) + 1];
@@ -49,7 +54,7 @@ describe("QEMU's arguments", () => {
   });
 
   it('name links in JSON, so that no name can add an option', () => {
-    const link = { hostInterface: 'pz,script=/x', netnsPath: undefined, mac: '02:00:00:00:00:01' };
+    const link = { ...tap(undefined), hostInterface: 'pz,script=/x' };
     const netdev: unknown = JSON.parse(
       argument(qemuArguments({ ...spec, links: [link] }, settings), '-netdev') ?? '',
     );
@@ -58,20 +63,14 @@ describe("QEMU's arguments", () => {
 });
 
 describe('the command', () => {
-  const link = (netnsPath: string | undefined) => ({
-    hostInterface: 'tap0',
-    netnsPath,
-    mac: '02:00:00:00:00:01',
-  });
-
   it('enters the namespace of the links, and only then', () => {
     expect(domainCommand(spec, settings)[0]).toBe('/usr/bin/setpriv');
-    const command = domainCommand({ ...spec, links: [link('/run/netns/a')] }, settings);
+    const command = domainCommand({ ...spec, links: [tap('/run/netns/a')] }, settings);
     expect(command.slice(0, 2)).toEqual(['/usr/bin/nsenter', '--net=/run/netns/a']);
   });
 
   it('refuses links in different namespaces', () => {
-    const links = [link('/run/netns/a'), link('/run/netns/b')];
+    const links = [tap('/run/netns/a'), tap('/run/netns/b')];
     expect(() => domainCommand({ ...spec, links }, settings)).toThrow('different network namespaces');
   });
 });

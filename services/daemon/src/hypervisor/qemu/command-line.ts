@@ -1,4 +1,4 @@
-import type { DomainLink, DomainSpec } from '../hypervisor.ts';
+import type { DomainLink, DomainSpec, DomainTap } from '../hypervisor.ts';
 import { controlSocketFile } from './control-socket.ts';
 
 /** Where QEMU's monitor for the moment of its start is inherited. */
@@ -45,7 +45,13 @@ function consoleDevice(verbose: boolean): string[] {
     : ['-device', 'virtconsole,bus=serial0.0,nr=0,chardev=console'];
 }
 
-function linkDevices(link: DomainLink, index: number): string[] {
+/** QEMU declares taps, and gets nothing else. */
+function tapOf(link: DomainLink): DomainTap {
+  if (link.kind === 'tap') return link;
+  throw new Error(`QEMU plugs taps, not a ${link.kind}`);
+}
+
+function linkDevices(link: DomainTap, index: number): string[] {
   const netdev = {
     type: 'tap',
     id: `link${index}`,
@@ -78,7 +84,7 @@ export function qemuArguments(spec: DomainSpec, settings: QemuSettings): string[
     ...consoleDevice(spec.verboseConsole),
     ...['-device', 'virtserialport,bus=serial0.0,nr=1,chardev=idm,name=org.protect.idm'],
     ...['-device', 'virtio-scsi-pci,id=scsi0'],
-    ...spec.links.flatMap(linkDevices),
+    ...spec.links.map(tapOf).flatMap(linkDevices),
     // elevateprivileges=deny would forbid the very setuid by which -runas gives root up; afterwards
     // QEMU has no capability left, and setpriv has taken the way back through programs.
     ...['-sandbox', 'on,obsolete=deny,elevateprivileges=allow,spawn=deny,resourcecontrol=deny'],
@@ -88,7 +94,7 @@ export function qemuArguments(spec: DomainSpec, settings: QemuSettings): string[
 
 /** The whole command: each program becomes the next, so that one process is started. */
 export function domainCommand(spec: DomainSpec, settings: QemuSettings): string[] {
-  const namespaces = new Set(spec.links.map((link) => link.netnsPath));
+  const namespaces = new Set(spec.links.map((link) => tapOf(link).netnsPath));
   if (namespaces.size > 1)
     throw new Error(`the links of zone ${spec.zoneId} are in different network namespaces`);
   const [netns] = namespaces;

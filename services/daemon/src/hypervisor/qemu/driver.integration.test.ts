@@ -155,7 +155,12 @@ describe('start', () => {
     await run('ip', ['netns', 'add', name]);
     try {
       await run('ip', ['-n', name, 'tuntap', 'add', 'tap0', 'mode', 'tap']);
-      const link = { hostInterface: 'tap0', netnsPath: `/run/netns/${name}`, mac: '02:00:00:00:00:01' };
+      const link = {
+        kind: 'tap',
+        hostInterface: 'tap0',
+        netnsPath: `/run/netns/${name}`,
+        mac: '02:00:00:00:00:01',
+      } as const;
       const domain = await start(await fixture.spec(idle, { links: [link] }));
       const inside = await run('ip', ['netns', 'identify', String(domain.domid)]);
       expect(inside.stdout.trim()).toBe(name);

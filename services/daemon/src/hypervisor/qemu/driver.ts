@@ -64,6 +64,7 @@ class QemuHypervisor implements Hypervisor {
       hypervisorConsole: false,
       pciPassthrough: false,
       acceleration: options.acceleration,
+      linkKind: 'tap',
     };
   }
 

@@ -4,15 +4,15 @@
 // @generated from file protect/network/v1/network.proto (package protect.network.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Message } from "@bufbuild/protobuf";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file protect/network/v1/network.proto.
  */
 export const file_protect_network_v1_network: GenFile = /*@__PURE__*/
-  fileDesc("CiBwcm90ZWN0L25ldHdvcmsvdjEvbmV0d29yay5wcm90bxIScHJvdGVjdC5uZXR3b3JrLnYxIpQBChBDb25maWd1cmVSZXF1ZXN0EhAKCHJldmlzaW9uGAEgASgEEhMKC2lwdjRfc3VibmV0GAIgASgJEhMKC2lwdjZfc3VibmV0GAMgASgJEhMKC25hbWVzZXJ2ZXJzGAQgAygJEi8KBXpvbmVzGAUgAygLMiAucHJvdGVjdC5uZXR3b3JrLnYxLlJldGFpbmVkWm9uZSIzCgxSZXRhaW5lZFpvbmUSDwoHem9uZV9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgEIhMKEUNvbmZpZ3VyZVJlc3BvbnNlIkYKElByZXBhcmVab25lUmVxdWVzdBIPCgd6b25lX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSCwoDdWlkGAMgASgNIj0KE1ByZXBhcmVab25lUmVzcG9uc2USJgoEbGluaxgBIAEoCzIYLnByb3RlY3QubmV0d29yay52MS5MaW5rIsMBCgRMaW5rEhYKDmhvc3RfaW50ZXJmYWNlGAEgASgJEhIKCm5ldG5zX3BhdGgYAiABKAkSEAoIem9uZV9tYWMYAyABKAkSEwoLZ2F0ZXdheV9tYWMYBCABKAkSDAoEaXB2NBgFIAEoCRIMCgRpcHY2GAYgASgJEhQKDGdhdGV3YXlfaXB2NBgHIAEoCRIUCgxnYXRld2F5X2lwdjYYCCABKAkSCwoDbXR1GAkgASgNEhMKC25hbWVzZXJ2ZXJzGAogAygJIiUKElJlbGVhc2Vab25lUmVxdWVzdBIPCgd6b25lX2lkGAEgASgJIhUKE1JlbGVhc2Vab25lUmVzcG9uc2UiGQoXR2V0SG9zdEFkZHJlc3Nlc1JlcXVlc3QiUgoYR2V0SG9zdEFkZHJlc3Nlc1Jlc3BvbnNlEhEKCWhvc3RfaXB2NBgBIAEoCRIRCglob3N0X2lwdjYYAiABKAkSEAoIaG9zdF9tYWMYAyABKAkymQMKDk5ldHdvcmtTZXJ2aWNlElgKCUNvbmZpZ3VyZRIkLnByb3RlY3QubmV0d29yay52MS5Db25maWd1cmVSZXF1ZXN0GiUucHJvdGVjdC5uZXR3b3JrLnYxLkNvbmZpZ3VyZVJlc3BvbnNlEl4KC1ByZXBhcmVab25lEiYucHJvdGVjdC5uZXR3b3JrLnYxLlByZXBhcmVab25lUmVxdWVzdBonLnByb3RlY3QubmV0d29yay52MS5QcmVwYXJlWm9uZVJlc3BvbnNlEl4KC1JlbGVhc2Vab25lEiYucHJvdGVjdC5uZXR3b3JrLnYxLlJlbGVhc2Vab25lUmVxdWVzdBonLnByb3RlY3QubmV0d29yay52MS5SZWxlYXNlWm9uZVJlc3BvbnNlEm0KEEdldEhvc3RBZGRyZXNzZXMSKy5wcm90ZWN0Lm5ldHdvcmsudjEuR2V0SG9zdEFkZHJlc3Nlc1JlcXVlc3QaLC5wcm90ZWN0Lm5ldHdvcmsudjEuR2V0SG9zdEFkZHJlc3Nlc1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("CiBwcm90ZWN0L25ldHdvcmsvdjEvbmV0d29yay5wcm90bxIScHJvdGVjdC5uZXR3b3JrLnYxIpQBChBDb25maWd1cmVSZXF1ZXN0EhAKCHJldmlzaW9uGAEgASgEEhMKC2lwdjRfc3VibmV0GAIgASgJEhMKC2lwdjZfc3VibmV0GAMgASgJEhMKC25hbWVzZXJ2ZXJzGAQgAygJEi8KBXpvbmVzGAUgAygLMiAucHJvdGVjdC5uZXR3b3JrLnYxLlJldGFpbmVkWm9uZSIzCgxSZXRhaW5lZFpvbmUSDwoHem9uZV9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgEIhMKEUNvbmZpZ3VyZVJlc3BvbnNlInIKElByZXBhcmVab25lUmVxdWVzdBIPCgd6b25lX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSCwoDdWlkGAMgASgNEioKBGtpbmQYBCABKA4yHC5wcm90ZWN0Lm5ldHdvcmsudjEuTGlua0tpbmQiUAoWQXR0YWNoSW50ZXJmYWNlUmVxdWVzdBIPCgd6b25lX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSEQoJaW50ZXJmYWNlGAMgASgJIhkKF0F0dGFjaEludGVyZmFjZVJlc3BvbnNlIj0KE1ByZXBhcmVab25lUmVzcG9uc2USJgoEbGluaxgBIAEoCzIYLnByb3RlY3QubmV0d29yay52MS5MaW5rIsMBCgRMaW5rEhYKDmhvc3RfaW50ZXJmYWNlGAEgASgJEhIKCm5ldG5zX3BhdGgYAiABKAkSEAoIem9uZV9tYWMYAyABKAkSEwoLZ2F0ZXdheV9tYWMYBCABKAkSDAoEaXB2NBgFIAEoCRIMCgRpcHY2GAYgASgJEhQKDGdhdGV3YXlfaXB2NBgHIAEoCRIUCgxnYXRld2F5X2lwdjYYCCABKAkSCwoDbXR1GAkgASgNEhMKC25hbWVzZXJ2ZXJzGAogAygJIiUKElJlbGVhc2Vab25lUmVxdWVzdBIPCgd6b25lX2lkGAEgASgJIhUKE1JlbGVhc2Vab25lUmVzcG9uc2UiGQoXR2V0SG9zdEFkZHJlc3Nlc1JlcXVlc3QiUgoYR2V0SG9zdEFkZHJlc3Nlc1Jlc3BvbnNlEhEKCWhvc3RfaXB2NBgBIAEoCRIRCglob3N0X2lwdjYYAiABKAkSEAoIaG9zdF9tYWMYAyABKAkqSwoITGlua0tpbmQSGQoVTElOS19LSU5EX1VOU1BFQ0lGSUVEEAASEQoNTElOS19LSU5EX1RBUBABEhEKDUxJTktfS0lORF9WSUYQAjKFBAoOTmV0d29ya1NlcnZpY2USWAoJQ29uZmlndXJlEiQucHJvdGVjdC5uZXR3b3JrLnYxLkNvbmZpZ3VyZVJlcXVlc3QaJS5wcm90ZWN0Lm5ldHdvcmsudjEuQ29uZmlndXJlUmVzcG9uc2USXgoLUHJlcGFyZVpvbmUSJi5wcm90ZWN0Lm5ldHdvcmsudjEuUHJlcGFyZVpvbmVSZXF1ZXN0GicucHJvdGVjdC5uZXR3b3JrLnYxLlByZXBhcmVab25lUmVzcG9uc2USagoPQXR0YWNoSW50ZXJmYWNlEioucHJvdGVjdC5uZXR3b3JrLnYxLkF0dGFjaEludGVyZmFjZVJlcXVlc3QaKy5wcm90ZWN0Lm5ldHdvcmsudjEuQXR0YWNoSW50ZXJmYWNlUmVzcG9uc2USXgoLUmVsZWFzZVpvbmUSJi5wcm90ZWN0Lm5ldHdvcmsudjEuUmVsZWFzZVpvbmVSZXF1ZXN0GicucHJvdGVjdC5uZXR3b3JrLnYxLlJlbGVhc2Vab25lUmVzcG9uc2USbQoQR2V0SG9zdEFkZHJlc3NlcxIrLnByb3RlY3QubmV0d29yay52MS5HZXRIb3N0QWRkcmVzc2VzUmVxdWVzdBosLnByb3RlY3QubmV0d29yay52MS5HZXRIb3N0QWRkcmVzc2VzUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message protect.network.v1.ConfigureRequest
@@ -108,6 +108,11 @@ export type PrepareZoneRequest = Message<"protect.network.v1.PrepareZoneRequest"
    * @generated from field: uint32 uid = 3;
    */
   uid: number;
+
+  /**
+   * @generated from field: protect.network.v1.LinkKind kind = 4;
+   */
+  kind: LinkKind;
 };
 
 /**
@@ -116,6 +121,48 @@ export type PrepareZoneRequest = Message<"protect.network.v1.PrepareZoneRequest"
  */
 export const PrepareZoneRequestSchema: GenMessage<PrepareZoneRequest> = /*@__PURE__*/
   messageDesc(file_protect_network_v1_network, 3);
+
+/**
+ * @generated from message protect.network.v1.AttachInterfaceRequest
+ */
+export type AttachInterfaceRequest = Message<"protect.network.v1.AttachInterfaceRequest"> & {
+  /**
+   * @generated from field: string zone_id = 1;
+   */
+  zoneId: string;
+
+  /**
+   * @generated from field: uint64 generation = 2;
+   */
+  generation: bigint;
+
+  /**
+   * Name that the interface has now, in the service's own network namespace or the host's.
+   *
+   * @generated from field: string interface = 3;
+   */
+  interface: string;
+};
+
+/**
+ * Describes the message protect.network.v1.AttachInterfaceRequest.
+ * Use `create(AttachInterfaceRequestSchema)` to create a new message.
+ */
+export const AttachInterfaceRequestSchema: GenMessage<AttachInterfaceRequest> = /*@__PURE__*/
+  messageDesc(file_protect_network_v1_network, 4);
+
+/**
+ * @generated from message protect.network.v1.AttachInterfaceResponse
+ */
+export type AttachInterfaceResponse = Message<"protect.network.v1.AttachInterfaceResponse"> & {
+};
+
+/**
+ * Describes the message protect.network.v1.AttachInterfaceResponse.
+ * Use `create(AttachInterfaceResponseSchema)` to create a new message.
+ */
+export const AttachInterfaceResponseSchema: GenMessage<AttachInterfaceResponse> = /*@__PURE__*/
+  messageDesc(file_protect_network_v1_network, 5);
 
 /**
  * @generated from message protect.network.v1.PrepareZoneResponse
@@ -132,7 +179,7 @@ export type PrepareZoneResponse = Message<"protect.network.v1.PrepareZoneRespons
  * Use `create(PrepareZoneResponseSchema)` to create a new message.
  */
 export const PrepareZoneResponseSchema: GenMessage<PrepareZoneResponse> = /*@__PURE__*/
-  messageDesc(file_protect_network_v1_network, 4);
+  messageDesc(file_protect_network_v1_network, 6);
 
 /**
  * A zone's link, host and zone side.
@@ -141,7 +188,7 @@ export const PrepareZoneResponseSchema: GenMessage<PrepareZoneResponse> = /*@__P
  */
 export type Link = Message<"protect.network.v1.Link"> & {
   /**
-   * Name of the tap device on the host.
+   * Name of the interface on the host; a vif gets it with AttachInterface.
    *
    * @generated from field: string host_interface = 1;
    */
@@ -202,7 +249,7 @@ export type Link = Message<"protect.network.v1.Link"> & {
  * Use `create(LinkSchema)` to create a new message.
  */
 export const LinkSchema: GenMessage<Link> = /*@__PURE__*/
-  messageDesc(file_protect_network_v1_network, 5);
+  messageDesc(file_protect_network_v1_network, 7);
 
 /**
  * @generated from message protect.network.v1.ReleaseZoneRequest
@@ -219,7 +266,7 @@ export type ReleaseZoneRequest = Message<"protect.network.v1.ReleaseZoneRequest"
  * Use `create(ReleaseZoneRequestSchema)` to create a new message.
  */
 export const ReleaseZoneRequestSchema: GenMessage<ReleaseZoneRequest> = /*@__PURE__*/
-  messageDesc(file_protect_network_v1_network, 6);
+  messageDesc(file_protect_network_v1_network, 8);
 
 /**
  * @generated from message protect.network.v1.ReleaseZoneResponse
@@ -232,7 +279,7 @@ export type ReleaseZoneResponse = Message<"protect.network.v1.ReleaseZoneRespons
  * Use `create(ReleaseZoneResponseSchema)` to create a new message.
  */
 export const ReleaseZoneResponseSchema: GenMessage<ReleaseZoneResponse> = /*@__PURE__*/
-  messageDesc(file_protect_network_v1_network, 7);
+  messageDesc(file_protect_network_v1_network, 9);
 
 /**
  * @generated from message protect.network.v1.GetHostAddressesRequest
@@ -245,7 +292,7 @@ export type GetHostAddressesRequest = Message<"protect.network.v1.GetHostAddress
  * Use `create(GetHostAddressesRequestSchema)` to create a new message.
  */
 export const GetHostAddressesRequestSchema: GenMessage<GetHostAddressesRequest> = /*@__PURE__*/
-  messageDesc(file_protect_network_v1_network, 8);
+  messageDesc(file_protect_network_v1_network, 10);
 
 /**
  * @generated from message protect.network.v1.GetHostAddressesResponse
@@ -274,7 +321,46 @@ export type GetHostAddressesResponse = Message<"protect.network.v1.GetHostAddres
  * Use `create(GetHostAddressesResponseSchema)` to create a new message.
  */
 export const GetHostAddressesResponseSchema: GenMessage<GetHostAddressesResponse> = /*@__PURE__*/
-  messageDesc(file_protect_network_v1_network, 9);
+  messageDesc(file_protect_network_v1_network, 11);
+
+/**
+ * Who makes the host's end of a link.
+ *
+ * @generated from enum protect.network.v1.LinkKind
+ */
+export const LinkKind = {
+  /**
+   * A tap.
+   *
+   * @generated from enum value: LINK_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: LINK_KIND_TAP = 1;
+   */
+  TAP: 1,
+
+  /**
+   * The hypervisor makes the interface; AttachInterface follows. PrepareZone puts the policy in force.
+   *
+   * @generated from enum value: LINK_KIND_VIF = 2;
+   */
+  VIF: 2,
+} as const;
+
+/**
+ * Who makes the host's end of a link.
+ *
+ * @generated from enum protect.network.v1.LinkKind
+ */
+export type LinkKind = (typeof LinkKind)[keyof typeof LinkKind] | UnknownEnum;
+
+/**
+ * Describes the enum protect.network.v1.LinkKind.
+ */
+export const LinkKindSchema: GenEnum<LinkKind> = /*@__PURE__*/
+  enumDesc(file_protect_network_v1_network, 0);
 
 /**
  * INVALID_ARGUMENT for malformed ids or addresses, NOT_FOUND for an unknown reservation,
@@ -304,6 +390,19 @@ export const NetworkService: GenService<{
     methodKind: "unary";
     input: typeof PrepareZoneRequestSchema;
     output: typeof PrepareZoneResponseSchema;
+  },
+  /**
+   * Takes an interface that the hypervisor has made for a zone prepared with LINK_KIND_VIF: gives it
+   * the link's name, addresses and routes; answers when it is up. The interface must be down. May be
+   * repeated. NOT_FOUND when there is no such interface, FAILED_PRECONDITION for a zone that was not
+   * prepared so.
+   *
+   * @generated from rpc protect.network.v1.NetworkService.AttachInterface
+   */
+  attachInterface: {
+    methodKind: "unary";
+    input: typeof AttachInterfaceRequestSchema;
+    output: typeof AttachInterfaceResponseSchema;
   },
   /**
    * Removes the link and frees the reservation unless it is retained. Absent zones are no error.
