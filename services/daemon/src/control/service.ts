@@ -6,6 +6,7 @@ import type { ControlDeps, ControlMethods } from './deps.ts';
 import { destroyWorkload } from './destroy-workload.ts';
 import { destroyZone } from './destroy-zone.ts';
 import { executeZoneCommand } from './execute-zone-command.ts';
+import { getHostCpuTopology } from './get-host-cpu-topology.ts';
 import { getHostStatus } from './get-host-status.ts';
 import { getWorkload } from './get-workload.ts';
 import { getZone } from './get-zone.ts';
@@ -18,6 +19,7 @@ import { resolveWorkloadId } from './resolve-workload-id.ts';
 import { resolveWorkloadIds } from './resolve-workload-ids.ts';
 import { resolveZoneId } from './resolve-zone-id.ts';
 import { resolveZoneIds } from './resolve-zone-ids.ts';
+import { setHostPowerManagementPolicy } from './set-host-power-management-policy.ts';
 import { snoopIdm } from './snoop-idm.ts';
 import { startWorkload } from './start-workload.ts';
 import { stopWorkload } from './stop-workload.ts';
@@ -50,7 +52,8 @@ export function controlService(deps: ControlDeps): ControlMethods {
     listDevices: listDevices(deps),
     watchEvents: watchEvents(deps),
     snoopIdm: snoopIdm(deps),
-    getHostCpuTopology: unimplemented('GetHostCpuTopology'),
+    getHostCpuTopology: getHostCpuTopology(),
+    setHostPowerManagementPolicy: setHostPowerManagementPolicy(),
     createNetworkReservation: unimplemented('CreateNetworkReservation'),
     destroyNetworkReservation: unimplemented('DestroyNetworkReservation'),
     listNetworkReservations: unimplemented('ListNetworkReservations'),
@@ -62,7 +65,6 @@ export function controlService(deps: ControlDeps): ControlMethods {
     monitorZoneKernelEvents: unimplemented('MonitorZoneKernelEvents'),
     readHypervisorConsole: unimplemented('ReadHypervisorConsole'),
     hypervisorDebugInfo: unimplemented('HypervisorDebugInfo'),
-    setHostPowerManagementPolicy: unimplemented('SetHostPowerManagementPolicy'),
     dialNetworkSocket: unimplemented('DialNetworkSocket'),
   };
 }
