@@ -1,8 +1,8 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 
 /**
- * The promise's outcome, unless `deadlineMs` pass first (DEADLINE_EXCEEDED, "QEMU took more than … ms
- * <what>") or `signal` aborts (CANCELED).
+ * The promise's outcome, unless `deadlineMs` pass first (DEADLINE_EXCEEDED, "the hypervisor
+ * took more than … ms <what>") or `signal` aborts (CANCELED).
  */
 export function withDeadline<T>(
   promise: Promise<T>,
@@ -18,7 +18,7 @@ export function withDeadline<T>(
     };
     const onAbort = () => settle(() => reject(new ConnectError('the call was canceled', Code.Canceled)));
     const timer = setTimeout(() => {
-      const text = `QEMU took more than ${deadlineMs} ms ${what}`;
+      const text = `the hypervisor took more than ${deadlineMs} ms ${what}`;
       settle(() => reject(new ConnectError(text, Code.DeadlineExceeded)));
     }, deadlineMs);
     signal.addEventListener('abort', onAbort, { once: true });

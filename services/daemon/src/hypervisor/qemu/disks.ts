@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { z } from 'zod';
+import { withDeadline } from '../deadline.ts';
 import type { DomainDisk } from '../hypervisor.ts';
-import { withDeadline } from './deadline.ts';
 import { type QmpClient, QmpError } from './qmp.ts';
 
 /** Disks on the one controller of a zone. */

@@ -1,17 +1,16 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/config/ids';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { emptyControlFolder } from '../control-folder.ts';
+import { settledWithin } from '../deadline.ts';
 import type { Domain, DomainDisk, DomainEnd } from '../hypervisor.ts';
+import { isRunning, kill, type ProcessIdentity } from '../process-identity.ts';
 import { removeGroups } from './cgroup.ts';
 import { connectControlSocket } from './control-socket.ts';
-import { settledWithin } from './deadline.ts';
 import { QemuDisks } from './disks.ts';
-import { isRunning, kill, type ProcessIdentity } from './process-identity.ts';
 import type { QmpClient, QmpEvent } from './qmp.ts';
 
 /** Milliseconds that QEMU has to end by itself before it is killed. */
@@ -72,12 +71,6 @@ export async function reap(domain: DomainProcess, logger: Logger): Promise<void>
   }
   await removeGroups(domain.cgroups, logger);
   await emptyControlFolder(domain.controlFolder);
-}
-
-/** Removes the sockets and the record; the folder itself belongs to the zone. */
-export async function emptyControlFolder(folder: string): Promise<void> {
-  const names = await readdir(folder).catch(() => []);
-  for (const name of names) await rm(join(folder, name), { force: true });
 }
 
 /** A machine under QEMU. */

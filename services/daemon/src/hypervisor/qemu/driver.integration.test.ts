@@ -10,9 +10,9 @@ import { newZoneId, type ZoneId } from '@protect/config/ids';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Domain, DomainSpec, Hypervisor } from '../hypervisor.ts';
+import { isRunning } from '../process-identity.ts';
 import { type BootFixture, createBootFixture } from './boot-fixture.ts';
 import { createQemuHypervisor } from './driver.ts';
-import { isRunning } from './process-identity.ts';
 import { readRecord, writeRecord } from './record.ts';
 
 const run = promisify(execFile);

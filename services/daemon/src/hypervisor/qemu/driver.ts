@@ -1,16 +1,16 @@
-import { mkdir, readdir } from 'node:fs/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { parseZoneId, type ZoneId } from '@protect/config/ids';
+import type { ZoneId } from '@protect/config/ids';
 import type { StatePaths } from '@protect/config/paths';
 import type { Logger } from 'pino';
 import { z } from 'zod';
+import { emptyControlFolder, listZoneFolders, makeControlFolder } from '../control-folder.ts';
 import type { Domain, DomainSpec, Hypervisor, HypervisorCapabilities } from '../hypervisor.ts';
+import { isRunning } from '../process-identity.ts';
 import { confineProcess, removeGroups } from './cgroup.ts';
 import { domainCommand, type QemuSettings, tasksMax } from './command-line.ts';
 import { connectControlSocket } from './control-socket.ts';
-import { type DomainProcess, emptyControlFolder, QemuDomain, reap } from './domain.ts';
+import { type DomainProcess, QemuDomain, reap } from './domain.ts';
 import { type LaunchedProcess, launch } from './launch.ts';
-import { isRunning } from './process-identity.ts';
 import { QmpClient } from './qmp.ts';
 import { type DomainRecord, readRecord, writeRecord } from './record.ts';
 
@@ -124,14 +124,9 @@ class QemuHypervisor implements Hypervisor {
   }
 
   async list(_signal: AbortSignal): Promise<readonly ZoneId[]> {
-    const names = await readdir(this.#paths.zones).catch((error: unknown) => {
-      if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
-      throw error;
-    });
     const zones: ZoneId[] = [];
-    for (const name of names) {
-      const zoneId = parseZoneId(name);
-      if (zoneId && (await readRecord(this.#paths.zoneControl(zoneId)))) zones.push(zoneId);
+    for (const zoneId of await listZoneFolders(this.#paths)) {
+      if (await readRecord(this.#paths.zoneControl(zoneId))) zones.push(zoneId);
     }
     return zones;
   }
@@ -142,9 +137,7 @@ class QemuHypervisor implements Hypervisor {
       const text = `zone ${zoneId} runs already (process ${record.pid}); adopt or destroy it first`;
       throw new ConnectError(text, Code.AlreadyExists);
     }
-    await mkdir(this.#paths.zone(zoneId), { recursive: true, mode: 0o711 });
-    await mkdir(controlFolder, { recursive: true, mode: 0o700 });
-    await emptyControlFolder(controlFolder);
+    await makeControlFolder(this.#paths, zoneId);
   }
 
   #confine(spec: DomainSpec, launched: LaunchedProcess): Promise<string[]> {

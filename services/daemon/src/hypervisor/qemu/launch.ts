@@ -2,8 +2,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { Duplex, type Readable } from 'node:stream';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/config/ids';
-import { settledWithin, withDeadline } from './deadline.ts';
-import { identifyProcess, kill, type ProcessIdentity } from './process-identity.ts';
+import { settledWithin, withDeadline } from '../deadline.ts';
+import { identifyProcess, kill, type ProcessIdentity } from '../process-identity.ts';
 
 /** Milliseconds from the start of the process until its monitor greets. */
 const greetingDeadlineMs = 30_000;

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { z } from 'zod';
-import { withDeadline } from './deadline.ts';
+import { withDeadline } from '../deadline.ts';
 
 /** Bytes that one message of QEMU may have; far more than any answer that is asked for. */
 const lineMaxBytes = 4 * 1024 * 1024;

@@ -1,8 +1,5 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
-
-const recordFile = 'domain.json';
+import { readRecordFile, writeRecordFile } from '../record-file.ts';
 
 const recordSchema = z.object({
   version: z.literal(1),
@@ -19,25 +16,10 @@ export type DomainRecord = z.infer<typeof recordSchema>;
 
 /** The record in a zone's control folder; undefined when there is none that can be understood. */
 export async function readRecord(controlFolder: string): Promise<DomainRecord | undefined> {
-  let text: string;
-  try {
-    text = await readFile(join(controlFolder, recordFile), 'utf8');
-  } catch (error) {
-    if (error instanceof Error && 'code' in error && (error.code === 'ENOENT' || error.code === 'ENOTDIR')) {
-      return undefined;
-    }
-    throw error;
-  }
-  try {
-    return recordSchema.parse(JSON.parse(text));
-  } catch {
-    return undefined;
-  }
+  return await readRecordFile(controlFolder, recordSchema);
 }
 
 /** Writes the record whole or not at all. */
 export async function writeRecord(controlFolder: string, record: DomainRecord): Promise<void> {
-  const temporary = join(controlFolder, `${recordFile}.new`);
-  await writeFile(temporary, `${JSON.stringify(record)}\n`, { mode: 0o600 });
-  await rename(temporary, join(controlFolder, recordFile));
+  await writeRecordFile(controlFolder, record);
 }
