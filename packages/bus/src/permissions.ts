@@ -2,8 +2,10 @@ import type { ServiceName } from '@protect/config/paths';
 import {
   type BusUser,
   eventStream,
+  everyAudit,
   everyEvent,
   everyFrameSubject,
+  everyIdm,
   everyPresence,
   inboxPrefix,
   presenceSubject,
@@ -43,7 +45,7 @@ const watches: Readonly<Record<ServiceName, readonly string[]>> = {
 };
 
 const publishes: Readonly<Record<ServiceName, readonly string[]>> = {
-  daemon: [everyEvent, 'protect.idm.>', `$JS.API.STREAM.CREATE.${eventStream}`],
+  daemon: [everyEvent, everyAudit, everyIdm, `$JS.API.STREAM.CREATE.${eventStream}`],
   storage: [],
   network: [],
   orchestrator: [],
@@ -56,7 +58,8 @@ const publishes: Readonly<Record<ServiceName, readonly string[]>> = {
  * hand (the operator) uses inboxes of another shape; `allow_responses` opens those for a moment.
  */
 export function permissionsOf(user: BusUser): Permissions {
-  return user === 'operator' ? operator : permissionsOfService(user);
+  if (user === 'operator') return operator;
+  return user === 'reader' ? reader : permissionsOfService(user);
 }
 
 function permissionsOfService(service: ServiceName): Permissions {
@@ -90,6 +93,17 @@ function permissionsOfService(service: ServiceName): Permissions {
   };
 }
 
+/** What it takes to read the stream of events from some point on, through a consumer of one's own. */
+const replayRequests: readonly string[] = [
+  `$JS.API.STREAM.INFO.${eventStream}`,
+  `$JS.API.CONSUMER.CREATE.${eventStream}`,
+  ...['CREATE', 'INFO', 'DELETE', 'MSG.NEXT'].map(
+    (request) => `$JS.API.CONSUMER.${request}.${eventStream}.>`,
+  ),
+  `$JS.ACK.${eventStream}.>`,
+  `$JS.FC.${eventStream}.>`,
+];
+
 /** Reads everything; asks after health, services and events; changes nothing. */
 const operator: Permissions = {
   publish: {
@@ -99,16 +113,19 @@ const operator: Permissions = {
       '$JS.API.INFO',
       '$JS.API.STREAM.NAMES',
       '$JS.API.STREAM.LIST',
-      ...['STREAM.INFO', 'STREAM.MSG.GET', 'CONSUMER.CREATE', 'CONSUMER.NAMES', 'CONSUMER.LIST'].map(
+      ...['STREAM.MSG.GET', 'CONSUMER.NAMES', 'CONSUMER.LIST'].map(
         (request) => `$JS.API.${request}.${eventStream}`,
       ),
       `$JS.API.DIRECT.GET.${eventStream}.>`,
-      ...['CREATE', 'DURABLE.CREATE', 'INFO', 'DELETE', 'MSG.NEXT'].map(
-        (request) => `$JS.API.CONSUMER.${request}.${eventStream}.>`,
-      ),
-      `$JS.ACK.${eventStream}.>`,
-      `$JS.FC.${eventStream}.>`,
+      `$JS.API.CONSUMER.DURABLE.CREATE.${eventStream}.>`,
+      ...replayRequests,
     ],
   },
   subscribe: { allow: ['>'] },
+};
+
+/** Reads what is meant to be read by tools: events, also those of the past, the audit, packets of zones. */
+const reader: Permissions = {
+  publish: { allow: ['$JS.API.INFO', '$JS.API.STREAM.NAMES', ...replayRequests] },
+  subscribe: { allow: [everyEvent, everyAudit, everyIdm, `${inboxPrefix('reader')}.>`] },
 };

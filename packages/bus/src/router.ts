@@ -1,16 +1,27 @@
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import {
   type ConnectRouter,
+  type ContextValues,
   createMethodImplSpec,
   createServiceImplSpec,
+  type HandlerContext,
   type Interceptor,
   type MethodImpl,
   type MethodImplSpec,
   type ServiceImpl,
 } from '@connectrpc/connect';
+import type { BusUser } from './subjects.ts';
+
+/** What runs around every call. */
+export interface CallHooks {
+  /** Values for handlers and interceptors. `caller` is whose inbox the call is answered in. */
+  readonly contextValues?: ((caller: BusUser | undefined) => ContextValues) | undefined;
+  /** Runs before the request is decoded; what it throws is the call's answer. */
+  readonly requestGate?: ((context: HandlerContext) => void) | undefined;
+}
 
 /** One method that is served, and what runs around it. */
-export interface Route {
+export interface Route extends CallHooks {
   readonly spec: MethodImplSpec;
   readonly interceptors: Interceptor[];
 }
@@ -19,10 +30,11 @@ export interface Route {
 export function collectRoutes(
   routes: (router: ConnectRouter) => void,
   interceptors: readonly Interceptor[],
+  hooks: CallHooks = {},
 ): Route[] {
   const collected: Route[] = [];
   const add = (spec: MethodImplSpec, own: readonly Interceptor[] = []) => {
-    collected.push({ spec, interceptors: [...interceptors, ...own] });
+    collected.push({ ...hooks, spec, interceptors: [...interceptors, ...own] });
   };
   const router: ConnectRouter = {
     handlers: [],

@@ -1,9 +1,9 @@
 import type { ConnectRouter, Interceptor } from '@connectrpc/connect';
 import type { Bus } from './connection.ts';
-import { collectRoutes } from './router.ts';
+import { type CallHooks, collectRoutes } from './router.ts';
 import { busServer } from './server.ts';
 
-export interface ServeOptions {
+export interface ServeOptions extends CallHooks {
   readonly interceptors?: Interceptor[];
   /** Semantic version that NATS' micro-service tools show; the first call on a bus decides. */
   readonly version?: string;
@@ -23,10 +23,10 @@ export interface Served extends AsyncDisposable {
 export async function serveOnBus(
   bus: Bus,
   routes: (router: ConnectRouter) => void,
-  { interceptors = [], version = '0.0.0' }: ServeOptions = {},
+  { interceptors = [], version = '0.0.0', contextValues, requestGate }: ServeOptions = {},
 ): Promise<Served> {
   const server = busServer(bus, version);
-  const collected = collectRoutes(routes, interceptors);
+  const collected = collectRoutes(routes, interceptors, { contextValues, requestGate });
   const remove = server.add(collected);
   await bus.flush();
   return {

@@ -1,4 +1,10 @@
-import { Code, ConnectError, createHandlerContext, type HandlerContext } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  createContextValues,
+  createHandlerContext,
+  type HandlerContext,
+} from '@connectrpc/connect';
 import {
   createMethodSerializationLookup,
   invokeUnaryImplementation,
@@ -20,7 +26,7 @@ import {
 } from './metadata.ts';
 import type { BusMessage } from './nats.ts';
 import type { Route } from './router.ts';
-import { frameSubject, parseReplySubject } from './subjects.ts';
+import { frameSubject, inboxOwner, parseReplySubject } from './subjects.ts';
 import { callOver, encodeEnd, encodeError } from './wire-error.ts';
 
 /** The server's end of one call. */
@@ -47,7 +53,7 @@ export interface ServerCallInit {
 
 /** Carries one call out: decodes, runs the handler, answers. */
 export function runServerCall({ bus, route, message, reply }: ServerCallInit): ServerCall {
-  const { spec, interceptors } = route;
+  const { spec, interceptors, requestGate } = route;
   const requestHeader = message.headers ?? new Headers();
   // Someone who calls by hand sends JSON, often without saying so.
   const binary = /^application\/(x-)?proto(buf)?$/.test(requestHeader.get('content-type') ?? '');
@@ -87,6 +93,7 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
       url: `nats:${message.subject}`,
       requestHeader: new Headers(foreignHeaders(requestHeader)),
       requestSignal: cancelled.signal,
+      contextValues: route.contextValues?.(inboxOwner(reply)) ?? createContextValues(),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
     });
     // A handler that waits for a message of the caller gets to know too.
@@ -95,6 +102,7 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
     });
     let failure: ConnectError | undefined;
     try {
+      requestGate?.(context);
       if (spec.kind === 'unary' && !streamed) await unary(context);
       else await streaming(context);
     } catch (error) {
@@ -102,7 +110,7 @@ export function runServerCall({ bus, route, message, reply }: ServerCallInit): S
       fail(failure, new Headers([...context.responseTrailer, ...failure.metadata]));
     } finally {
       over = true;
-      context.abort(callOver);
+      context.abort(failure ?? callOver);
     }
     return failure;
   }

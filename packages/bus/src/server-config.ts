@@ -17,7 +17,7 @@ export interface PrepareNatsServerOptions {
   readonly port?: number;
 }
 
-const users: readonly BusUser[] = [...serviceNames, 'operator'];
+const users: readonly BusUser[] = [...serviceNames, 'operator', 'reader'];
 const maxPayloadBytes = 1024 * 1024;
 const maxStoreBytes = 256 * 1024 * 1024;
 
@@ -60,7 +60,7 @@ function serverConfig(paths: StatePaths, port: number, credentials: readonly Bus
       users: credentials.map(({ user, password }, index) => ({
         user,
         password,
-        permissions: permissionsOf(users[index] ?? 'operator'),
+        permissions: permissionsOf(users[index] ?? 'reader'),
       })),
     },
   };

@@ -2,8 +2,11 @@ import { newWorkloadId, newZoneId } from '@protect/config/ids';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import {
+  auditSubject,
   frameSubject,
   idmSubject,
+  inboxOwner,
+  parseAuditSubject,
   parseEventSubject,
   parseFrameSubject,
   parseIdmSubject,
@@ -21,7 +24,7 @@ import {
 const service = fc.constantFrom(...serviceNames);
 const word = fc.stringMatching(/^[A-Za-z0-9_-]{1,64}$/);
 const address = fc.record({
-  caller: fc.constantFrom(...serviceNames, 'operator' as const),
+  caller: fc.constantFrom(...serviceNames, 'operator' as const, 'reader' as const),
   server: service,
   callId: word,
 });
@@ -31,7 +34,9 @@ test('subjects: every parser is the inverse of its builder', () => {
     fc.property(service, word, address, (name, text, call) => {
       expect(parseRpcSubject(rpcSubject(name, text))).toEqual({ service: name, method: text });
       expect(parseReplySubject(replySubject(call))).toEqual(call);
+      expect(inboxOwner(replySubject(call))).toBe(call.caller);
       expect(parseFrameSubject(frameSubject(call))).toEqual(call);
+      expect(parseAuditSubject(auditSubject(text))).toBe(text);
       expect(parsePresenceSubject(presenceSubject(name))).toBe(name);
       const [zone, workload] = [newZoneId(), newWorkloadId()];
       expect(parseEventSubject(zoneEventSubject(zone, text))).toEqual({
@@ -52,6 +57,7 @@ test('subjects: every parser is the inverse of its builder', () => {
 test('subjects: nothing with a dot, wildcard, blank or line end gets into one', () => {
   for (const text of ['', 'a.b', '*', '>', 'a b', 'a\r\nPUB x 0', 'x'.repeat(65)]) {
     expect(() => rpcSubject('daemon', text)).toThrow(TypeError);
+    expect(() => auditSubject(text)).toThrow(TypeError);
     expect(() => zoneEventSubject(newZoneId(), text)).toThrow(TypeError);
     expect(() => frameSubject({ caller: 'cri', server: 'daemon', callId: text })).toThrow(TypeError);
   }
@@ -68,10 +74,12 @@ test('subjects: what belongs to something else is not parsed', () => {
     'protect.events.zone.not-a-uuid.ready',
     'protect.idm.not-a-uuid.to-zone',
     'protect.presence.nobody',
+    'protect.audit.Get.Zone',
     '',
   ];
   for (const subject of foreign) {
     const parsed = [
+      parseAuditSubject,
       parseRpcSubject,
       parseReplySubject,
       parseFrameSubject,
@@ -79,6 +87,6 @@ test('subjects: what belongs to something else is not parsed', () => {
       parseIdmSubject,
       parsePresenceSubject,
     ].map((parse) => parse(subject));
-    expect(parsed).toEqual([undefined, undefined, undefined, undefined, undefined, undefined]);
+    expect(parsed.filter((found) => found !== undefined)).toEqual([]);
   }
 });

@@ -1,8 +1,8 @@
 import { parseWorkloadId, parseZoneId, type WorkloadId, type ZoneId } from '@protect/config/ids';
 import type { ServiceName } from '@protect/config/paths';
 
-/** Everybody with credentials of their own. */
-export type BusUser = ServiceName | 'operator';
+/** Everybody with credentials of their own: the services, who looks after them, and tools that only read. */
+export type BusUser = ServiceName | 'operator' | 'reader';
 
 export const serviceNames: readonly ServiceName[] = ['daemon', 'storage', 'network', 'orchestrator', 'cri'];
 
@@ -11,6 +11,12 @@ export type IdmDirection = 'to-zone' | 'from-zone';
 
 /** Every event, for those who watch and for the stream that keeps them. */
 export const everyEvent = 'protect.events.>';
+
+/** Every record of the audit. */
+export const everyAudit = 'protect.audit.*';
+
+/** Every zone's packets. */
+export const everyIdm = 'protect.idm.>';
 
 /** The JetStream stream that keeps the events. */
 export const eventStream = 'PROTECT_EVENTS';
@@ -47,6 +53,11 @@ export function inboxPrefix(user: BusUser): string {
 /** Where the caller takes what `server` answers: only that server may publish there. */
 export function replySubject({ caller, server, callId }: CallAddress): string {
   return `${inboxPrefix(caller)}.${server}.${checked('call id', callId)}`;
+}
+
+/** Whose inbox this is, as far as its name tells: nats-server does not check what a caller wants to be answered on. */
+export function inboxOwner(subject: string): BusUser | undefined {
+  return parseBusUser(/^_INBOX_([^.]+)\./.exec(subject)?.[1]);
 }
 
 export function parseReplySubject(subject: string): CallAddress | undefined {
@@ -95,6 +106,18 @@ export function parseEventSubject(subject: string): EventAddress | undefined {
   return workloadId ? { kind: 'workload', id: workloadId, state } : undefined;
 }
 
+/** Calls of this method of the control API (its protobuf name): who made them, and how they went. */
+export function auditSubject(method: string): string {
+  return `protect.audit.${checked('method', method)}`;
+}
+
+/** The method. */
+export function parseAuditSubject(subject: string): string | undefined {
+  const [protect, audit, method, ...rest] = subject.split('.');
+  if (protect !== 'protect' || audit !== 'audit' || method === undefined || rest.length > 0) return undefined;
+  return token.test(method) ? method : undefined;
+}
+
 /** Redacted IDM packets of one zone; sent only while somebody listens. */
 export function idmSubject(id: ZoneId, direction: IdmDirection): string {
   return `protect.idm.${id}.${direction}`;
@@ -123,12 +146,16 @@ export function parseServiceName(text: string | undefined): ServiceName | undefi
   return serviceNames.find((name) => name === text);
 }
 
+function parseBusUser(text: string | undefined): BusUser | undefined {
+  return text === 'operator' || text === 'reader' ? text : parseServiceName(text);
+}
+
 function callAddress(
   caller: string | undefined,
   serverName: string | undefined,
   callId: string | undefined,
 ): CallAddress | undefined {
-  const user = caller === 'operator' ? caller : parseServiceName(caller);
+  const user = parseBusUser(caller);
   const server = parseServiceName(serverName);
   if (!user || !server || !callId || !token.test(callId)) return undefined;
   return { caller: user, server, callId };

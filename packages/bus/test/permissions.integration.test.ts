@@ -65,6 +65,7 @@ test.each(serviceNames)('permissions: protect-%s reads and takes nothing of the 
     'protect.rpc.>',
     'protect.stream.*.*.*',
     'protect.idm.>',
+    'protect.audit.>',
     '$SRV.>',
     '$JS.>',
     ...others(service).flatMap((other) => [
@@ -102,6 +103,7 @@ test.each(serviceNames)('permissions: protect-%s speaks in nobody else’s name'
       : [
           zoneEventSubject(newZoneId(), 'ready'),
           `protect.idm.${newZoneId()}.to-zone`,
+          'protect.audit.GetZone',
           '$JS.API.STREAM.CREATE.X',
         ]),
   ];

@@ -27,6 +27,7 @@ test('server configuration: only root reads it and the credentials', async () =>
     'network.json',
     'operator.json',
     'orchestrator.json',
+    'reader.json',
     'server.conf',
     'server.json',
     'storage.json',

@@ -1,10 +1,18 @@
-import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  createClient,
+  createContextKey,
+  createContextValues,
+  type Interceptor,
+} from '@connectrpc/connect';
 import type { ServiceName } from '@protect/config/paths';
 import { HealthService } from '@protect/proto/health';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Bus } from '../src/connection.ts';
 import { maxCallsPerMethod, windowBytes } from '../src/limits.ts';
 import { serveOnBus } from '../src/serve.ts';
+import type { BusUser } from '../src/subjects.ts';
 import { createBusTransport } from '../src/transport.ts';
 import { echoRoutes } from './echo-handlers.ts';
 import { EchoService } from './echo-service.ts';
@@ -52,6 +60,38 @@ test('serving: one method takes a limited number of calls, which no other method
   await expect(client.echo({})).resolves.toBeDefined();
   stop.abort();
   await Promise.all(calls);
+});
+
+test('serving: who serves learns who calls before a request is read, and may refuse it', async () => {
+  const callerKey = createContextKey<BusUser | undefined>(undefined);
+  const gated: unknown[] = [];
+  const served = await serveOnBus(daemon, echoRoutes(), {
+    contextValues: (caller) => createContextValues().set(callerKey, caller),
+    requestGate({ values, method }) {
+      gated.push([method.name, values.get(callerKey)]);
+      if (values.get(callerKey) === 'cri') throw new ConnectError('not you', Code.PermissionDenied);
+    },
+  });
+  const clientOf = async (service: ServiceName) =>
+    createClient(
+      EchoService,
+      createBusTransport(await stand.connect(service), 'daemon', { defaultTimeoutMs: 5_000 }),
+    );
+  const orchestrator = await clientOf('orchestrator');
+  await expect(orchestrator.echo({})).resolves.toBeDefined();
+  await expect(orchestrator.talk(silent())[Symbol.asyncIterator]().next()).resolves.toBeDefined();
+  const cri = await clientOf('cri');
+  await expect(cri.echo({})).rejects.toMatchObject({ code: Code.PermissionDenied });
+  await expect(cri.repeat({})[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    rawMessage: 'not you',
+  });
+  expect(gated).toEqual([
+    ['Echo', 'orchestrator'],
+    ['Talk', 'orchestrator'],
+    ['Echo', 'cri'],
+    ['Repeat', 'cri'],
+  ]);
+  await served[Symbol.asyncDispose]();
 });
 
 test('serving: two methods of one name in one process are refused', async () => {

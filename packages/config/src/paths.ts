@@ -23,8 +23,8 @@ export function statePaths(root: string) {
     /** Address of the server, written by whoever generated the configuration. */
     natsServerAddress: join(root, 'nats', 'server.json'),
     natsStore: join(root, 'nats', 'jetstream'),
-    /** 0600, one service's NATS user and password. */
-    natsCredentials: (service: ServiceName | 'operator') => join(root, 'nats', `${service}.json`),
+    /** 0600, one NATS user and password. */
+    natsCredentials: (user: ServiceName | 'operator' | 'reader') => join(root, 'nats', `${user}.json`),
     /** 0600 SQLite file of one service. */
     database: (service: ServiceName) => join(root, 'db', `${service}.db`),
     /** Standard output of a service that no journal collects. */

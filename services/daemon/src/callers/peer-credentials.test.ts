@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { peerCredentials } from './peer-credentials.ts';
 
+const end = (socket: Socket) => void socket.destroy();
+
 /** Both ends of a connection with ourselves. */
 async function connected(to: ListenOptions & { port?: number }) {
   await using parts = new AsyncDisposableStack();
@@ -14,10 +16,8 @@ async function connected(to: ListenOptions & { port?: number }) {
   parts.defer(() => void server.close());
   const address = server.address();
   if (address === null) throw new Error('not listening');
-  const client = parts.adopt(typeof address === 'string' ? connect(address) : connect(address.port), (s) =>
-    s.destroy(),
-  );
-  const socket = parts.adopt(await arrived.promise, (s) => s.destroy());
+  const client = parts.adopt(typeof address === 'string' ? connect(address) : connect(address.port), end);
+  const socket = parts.adopt(await arrived.promise, end);
   const open = parts.move();
   return { socket, client, [Symbol.asyncDispose]: () => open.disposeAsync() };
 }
