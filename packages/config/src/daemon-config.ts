@@ -1,13 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { parse, TomlError } from 'smol-toml';
-import { z } from 'zod';
-import { closest } from './closest.ts';
 import { ConfigurationError } from './configuration-error.ts';
 import { type DaemonToml, daemonToml } from './daemon-schema.ts';
-import { defaultDaemonToml } from './daemon-toml-default.ts';
-import { type KeyLines, tomlKeyLines } from './toml-key-lines.ts';
+import { formatDaemonToml } from './format-daemon-toml.ts';
+import { type HostView, hostProblems } from './host-problems.ts';
+import { inOrder, readDaemonToml } from './read-daemon-toml.ts';
 
 /** One logical PCI device that a zone may be given, by its name in daemon.toml. */
 export interface PciDeviceConfig {
@@ -22,9 +20,38 @@ export interface PciDeviceConfig {
   readonly moduleParameters: Readonly<Record<string, readonly string[]>>;
 }
 
+/** Upper bounds of this host. */
+export interface LimitsConfig {
+  readonly zones: number;
+  readonly workloads: number;
+  /** Clients connected with the control API. */
+  readonly connections: number;
+  /** Streaming calls of the control API under way. */
+  readonly streams: number;
+  /** Of one message that the control API takes. */
+  readonly messageKib: number;
+  /** Of the output of one run of a workload. */
+  readonly workloadLogMib: number;
+  /** Of one zone's console. */
+  readonly consoleLogMib: number;
+}
+
+/** Where the control API is served over TCP, with mutual TLS. */
+export interface TcpListenConfig {
+  /** An IP address and a port, an IPv6 address in brackets. */
+  readonly address: string;
+  /** Absolute paths of PEM files. */
+  readonly certPath: string;
+  readonly keyPath: string;
+  readonly clientCaPath: string;
+}
+
 /** daemon.toml with every default filled in. */
 export interface DaemonConfig {
-  readonly oci: { readonly dockerHubMirror: string };
+  readonly oci: {
+    /** Host (and port) asked for images of Docker Hub; index.docker.io is Docker Hub itself. */
+    readonly dockerHubMirror: string;
+  };
   readonly zone: {
     readonly cacheDefaultKernel: boolean;
     readonly cacheDefaultInitrd: boolean;
@@ -41,39 +68,42 @@ export interface DaemonConfig {
   };
   readonly pci: { readonly devices: Readonly<Record<string, PciDeviceConfig>> };
   readonly block: { readonly devices: Readonly<Record<string, { readonly path: string }>> };
+  readonly runtime: {
+    readonly hypervisor: 'auto' | 'xen' | 'qemu';
+    readonly listen: {
+      /** Name or number of the group that may use the sockets. */
+      readonly group: string;
+      /** undefined: no TCP. */
+      readonly tcp: TcpListenConfig | undefined;
+    };
+    /** undefined: the nats-server of this state folder. */
+    readonly natsUrl: string | undefined;
+    readonly limits: LimitsConfig;
+  };
 }
 
 const maxFileBytes = 1024 * 1024;
 
-/**
- * Reads daemon.toml. With `writeDefault`, a missing file is written with commented defaults first (mode 0640).
- * Throws ConfigurationError with every problem of the file at once.
- */
-export async function loadDaemonConfig(
-  path: string,
-  options: { readonly writeDefault?: boolean } = {},
-): Promise<DaemonConfig> {
-  if (options.writeDefault === true) await writeIfMissing(path, defaultDaemonToml);
-  return parseDaemonConfig(await readConfigFile(path), path);
+export interface LoadOptions {
+  /** Writes a missing file first, with commented defaults (mode 0640). */
+  readonly writeDefault?: boolean;
+  /** The host that has to have what the file names; without it only the text is checked. */
+  readonly host?: HostView;
+}
+
+/** Reads daemon.toml. Throws ConfigurationError with every problem of the file at once. */
+export async function loadDaemonConfig(path: string, options: LoadOptions = {}): Promise<DaemonConfig> {
+  if (options.writeDefault === true) await writeIfMissing(path, formatDaemonToml(daemonToml.parse({})));
+  const reading = readDaemonToml(await readConfigFile(path), path);
+  const onHost = options.host === undefined ? [] : await hostProblems(reading, options.host);
+  if (reading.toml !== undefined && onHost.length === 0) return toConfig(reading.toml);
+  throw new ConfigurationError(inOrder([...reading.problems, ...onHost]));
 }
 
 /** The configuration that `text` says; `file` is only named in errors. Throws ConfigurationError. */
 export function parseDaemonConfig(text: string, file: string): DaemonConfig {
-  const document = parseToml(text, file);
-  const lineOf = tomlKeyLines(text);
-  const problem = (path: readonly (string | number)[], message: string) => {
-    const line = lineOf(path);
-    return `${file}${line === undefined ? '' : `:${line}`}: ${formatKey(path)}: ${message}`;
-  };
-  const problems: string[] = [];
-  const normalised = acceptSnakeCase(document, (path, message) => problems.push(problem(path, message)));
-  const result = daemonToml.safeParse(normalised, { reportInput: true });
-  if (!result.success) {
-    for (const issue of result.error.issues) problems.push(...describe(issue, lineOf, problem));
-  } else {
-    for (const [path, message] of sharedLocations(result.data)) problems.push(problem(path, message));
-    if (problems.length === 0) return toConfig(result.data);
-  }
+  const { toml, problems } = readDaemonToml(text, file);
+  if (toml !== undefined) return toConfig(toml);
   throw new ConfigurationError(problems);
 }
 
@@ -87,9 +117,10 @@ async function writeIfMissing(path: string, text: string): Promise<void> {
     await link(temporary, path);
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) {
-      throw new ConfigurationError(
-        [`${path}: cannot write the default configuration: ${reason(error)}; make its folder writable`],
-        { cause: error },
+      throw fileError(
+        path,
+        `cannot write the default configuration: ${reason(error)}; make its folder writable`,
+        error,
       );
     }
   } finally {
@@ -100,9 +131,7 @@ async function writeIfMissing(path: string, text: string): Promise<void> {
 async function readConfigFile(path: string): Promise<string> {
   try {
     const { size } = await stat(path);
-    if (size > maxFileBytes) {
-      throw new ConfigurationError([`${path}: ${size} bytes are too many; at most ${maxFileBytes}`]);
-    }
+    if (size > maxFileBytes) throw fileError(path, `${size} bytes are too many; at most ${maxFileBytes}`);
     return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(path));
   } catch (error) {
     if (error instanceof ConfigurationError) throw error;
@@ -111,169 +140,63 @@ async function readConfigFile(path: string): Promise<string> {
       : error instanceof TypeError
         ? 'it is not UTF-8 text; save it as UTF-8'
         : `cannot be read: ${reason(error)}`;
-    throw new ConfigurationError([`${path}: ${why}`], { cause: error });
+    throw fileError(path, why, error);
   }
 }
 
-function parseToml(text: string, file: string): Record<string, unknown> {
-  try {
-    return parse(text, { unsafeKeyBehaviour: 'throw' });
-  } catch (error) {
-    if (!(error instanceof TomlError)) throw error;
-    const [summary = 'invalid TOML'] = error.message.replace(/^Invalid TOML document: /, '').split('\n');
-    throw new ConfigurationError([`${file}:${error.line}:${error.column}: not valid TOML: ${summary}`], {
-      cause: error,
-    });
-  }
+function fileError(file: string, message: string, cause?: unknown): ConfigurationError {
+  return new ConfigurationError([{ file, key: '', message }], { cause });
 }
 
-/** Published examples write the keys of PCI devices with underscores too. */
-function acceptSnakeCase(
-  document: Record<string, unknown>,
-  refuse: (path: readonly string[], message: string) => void,
-): Record<string, unknown> {
-  if (!isTable(document.pci) || !isTable(document.pci.devices)) return document;
-  const devices: Record<string, unknown> = {};
-  for (const [name, device] of Object.entries(document.pci.devices)) {
-    if (!isTable(device)) {
-      devices[name] = device;
-      continue;
-    }
-    const renamed: Record<string, unknown> = {};
-    for (const [key, value] of Object.entries(device)) {
-      const kebab = key.replaceAll('_', '-');
-      if (kebab in renamed) refuse(['pci', 'devices', name, key], `is set twice; keep ${kebab} only`);
-      renamed[kebab] = value;
-    }
-    devices[name] = renamed;
-  }
-  return { ...document, pci: { ...document.pci, devices } };
-}
-
-function* sharedLocations(toml: DaemonToml): Generator<[string[], string]> {
-  const owners = new Map<string, string>();
-  for (const [name, device] of Object.entries(toml.pci.devices)) {
-    for (const location of device.locations) {
-      const owner = owners.get(location);
-      if (owner !== undefined) {
-        yield [
-          ['pci', 'devices', name, 'locations'],
-          `${location} belongs to ${owner} already; list it in one device only`,
-        ];
-      }
-      owners.set(location, name);
-    }
-  }
-}
-
-function describe(
-  issue: z.core.$ZodIssue,
-  lineOf: KeyLines,
-  problem: (path: readonly (string | number)[], message: string) => string,
-): string[] {
-  const path = issue.path.map((part) => (typeof part === 'number' ? part : String(part)));
-  if (issue.code === 'unrecognized_keys') {
-    const known = knownKeys(daemonToml, path);
-    return issue.keys.map((key) => {
-      const meant = closest(key, known);
-      const remedy = meant === undefined ? `known keys: ${known.join(', ')}` : `did you mean ${meant}?`;
-      return problem([...path, key], `unknown key; ${remedy}`);
-    });
-  }
-  if (issue.code === 'invalid_key') {
-    return [problem(path, issue.issues.map((inner) => inner.message).join('; '))];
-  }
-  if (issue.code === 'invalid_type' && issue.input === undefined) {
-    return [
-      problem(path, `is missing${lineOf(path) === undefined ? '' : ' from this table'}; it must be set`),
-    ];
-  }
-  if (issue.code === 'invalid_type' && issue.message.startsWith('Invalid input')) {
-    return [problem(path, `must be ${article(issue.expected)}, not ${show(issue.input)}`)];
-  }
-  if (issue.code === 'invalid_value') {
-    const choices = issue.values.map((value) => JSON.stringify(value)).join(' or ');
-    return [problem(path, `must be ${choices}, not ${show(issue.input)}`)];
-  }
-  return [problem(path, `${show(issue.input)} ${issue.message}`)];
-}
-
-function knownKeys(schema: unknown, path: readonly (string | number)[]): string[] {
-  if (schema instanceof z.ZodDefault || schema instanceof z.ZodPrefault) {
-    return knownKeys(schema.unwrap(), path);
-  }
-  if (schema instanceof z.ZodRecord) return knownKeys(schema.valueType, path.slice(1));
-  if (!(schema instanceof z.ZodObject)) return [];
-  const [first, ...rest] = path;
-  return first === undefined ? Object.keys(schema.shape) : knownKeys(schema.shape[first], rest);
-}
-
-function toConfig(toml: DaemonToml): DaemonConfig {
+function toConfig({ oci, zone, network, pci, block, runtime }: DaemonToml): DaemonConfig {
+  const { hypervisor, listen, nats, limits } = runtime;
   return {
-    oci: { dockerHubMirror: toml.oci['docker-hub-mirror'] },
+    oci: { dockerHubMirror: oci['docker-hub-mirror'] },
     zone: {
-      cacheDefaultKernel: toml.zone['cache-default-kernel'],
-      cacheDefaultInitrd: toml.zone['cache-default-initrd'],
-      memoryLimitMib: toml.zone['memory-limit-mb'],
-      kernelVariants: toml.zone['kernel-variants'],
+      cacheDefaultKernel: zone['cache-default-kernel'],
+      cacheDefaultInitrd: zone['cache-default-initrd'],
+      memoryLimitMib: zone['memory-limit-mb'],
+      kernelVariants: zone['kernel-variants'],
     },
-    network: toml.network,
+    network,
     pci: {
       devices: Object.fromEntries(
-        Object.entries(toml.pci.devices).map(([name, device]) => [
-          name,
-          {
-            locations: device.locations,
-            permissive: device.permissive,
-            msiTranslate: device['msi-translate'],
-            powerManagement: device['power-management'],
-            rdmReservePolicy: device['rdm-reserve-policy'],
-            modules: device.modules,
-            moduleParameters: device['module-parameters'],
-          },
-        ]),
+        Object.entries(pci.devices).map(([name, device]) => [name, toPciDevice(device)]),
       ),
     },
-    block: toml.block,
+    block,
+    runtime: {
+      hypervisor,
+      listen: { group: listen.group, tcp: toTcp(listen.tcp) },
+      natsUrl: nats.url,
+      limits: {
+        zones: limits.zones,
+        workloads: limits.workloads,
+        connections: limits.connections,
+        streams: limits.streams,
+        messageKib: limits['message-kib'],
+        workloadLogMib: limits['workload-log-mib'],
+        consoleLogMib: limits['console-log-mib'],
+      },
+    },
   };
 }
 
-function isTable(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function formatKey(path: readonly (string | number)[]): string {
-  return path
-    .map((part) =>
-      typeof part === 'number'
-        ? `[${part}]`
-        : /^[A-Za-z0-9_-]+$/.test(part)
-          ? `.${part}`
-          : `.${JSON.stringify(part)}`,
-    )
-    .join('')
-    .replace(/^\./, '');
-}
-
-function article(expected: string): string {
-  const names: Record<string, string> = {
-    string: 'a string in quotes',
-    boolean: 'true or false',
-    number: 'a number',
-    int: 'a whole number',
-    array: 'an array',
-    object: 'a table',
-    record: 'a table',
+function toPciDevice(device: DaemonToml['pci']['devices'][string]): PciDeviceConfig {
+  return {
+    locations: device.locations,
+    permissive: device.permissive,
+    msiTranslate: device['msi-translate'],
+    powerManagement: device['power-management'],
+    rdmReservePolicy: device['rdm-reserve-policy'],
+    modules: device.modules,
+    moduleParameters: device['module-parameters'],
   };
-  return names[expected] ?? expected;
 }
 
-function show(value: unknown): string {
-  if (value instanceof Date) return value.toISOString();
-  if (Array.isArray(value)) return 'an array';
-  if (isTable(value)) return 'a table';
-  const text = JSON.stringify(value) ?? String(value);
-  return text.length > 80 ? `${text.slice(0, 77)}...` : text;
+function toTcp(tcp: DaemonToml['runtime']['listen']['tcp']): TcpListenConfig | undefined {
+  if (tcp === undefined) return undefined;
+  return { address: tcp.address, certPath: tcp.cert, keyPath: tcp.key, clientCaPath: tcp['client-ca'] };
 }
 
 function hasCode(error: unknown, code: string): boolean {

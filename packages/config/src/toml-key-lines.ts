@@ -1,57 +1,119 @@
-/** Finds the line (from 1) on which a key, or failing that its nearest known ancestor, is set. */
-export type KeyLines = (path: readonly (string | number)[]) => number | undefined;
+import { parse } from 'smol-toml';
+import type { KeyPath } from './schema-walk.ts';
+
+/** One place of a document where a key is set, a table is opened, or an element of an array stands. */
+export interface KeyPlace {
+  readonly path: KeyPath;
+  /** From 1. */
+  readonly line: number;
+  /** False for a table that is only passed on the way to something inside it. */
+  readonly isItself: boolean;
+}
 
 /**
- * Where the keys of a TOML document stand. The parser keeps no positions, so this scans the text again;
- * it expects a document that the parser has accepted, and skips values instead of reading them. Keys
- * inside inline tables count as their outer key.
+ * Where the keys of a TOML document stand, in the order of the text. The parser keeps no positions, so
+ * this reads the text again; it expects a document that the parser has accepted.
  */
-export function tomlKeyLines(text: string): KeyLines {
-  const lines = new Map<string, number>();
-  let table: string[] = [];
+export function tomlKeyLines(text: string): KeyPlace[] {
+  const places: KeyPlace[] = [];
   let offset = 0;
   let line = 1;
 
-  const note = (path: readonly string[], at: number) => {
-    for (let length = 1; length <= path.length; length++) {
-      const key = JSON.stringify(path.slice(0, length));
-      if (!lines.has(key) || length === path.length) lines.set(key, at);
-    }
-  };
+  /** Advances to `end`, counting lines. */
+  function moveTo(end: number): void {
+    for (; offset < end; offset++) if (text.charAt(offset) === '\n') line++;
+  }
 
-  while (offset < text.length) {
-    const char = text.charAt(offset);
-    if (char === '\n') {
-      line++;
-      offset++;
-    } else if (/\s/.test(char)) {
-      offset++;
-    } else if (char === '#') {
-      offset = endOfLine(text, offset);
-    } else if (char === '[') {
-      const start = text.startsWith('[[', offset) ? offset + 2 : offset + 1;
-      const key = readKey(text, start);
-      table = key.path;
-      note(table, line);
-      offset = endOfLine(text, key.end);
-    } else {
-      const key = readKey(text, offset);
-      note([...table, ...key.path], line);
-      const end = skipValue(text, key.end + 1);
-      line += text.slice(key.end, end).split('\n').length - 1;
-      // A character that is no key would stop the scan here for ever; the parser refuses such text.
-      offset = Math.max(end, offset + 1);
+  function skipBlanks(): void {
+    for (;;) {
+      const char = text.charAt(offset);
+      if (char === '#') moveTo(endOfLine(text, offset));
+      else if (char !== '' && /\s/.test(char)) moveTo(offset + 1);
+      else return;
     }
   }
 
-  return (path) => {
-    const names = path.map(String);
-    for (let length = names.length; length > 0; length--) {
-      const found = lines.get(JSON.stringify(names.slice(0, length)));
-      if (found !== undefined) return found;
+  /** Reads a dotted key and notes each of its parts; stops at what follows it. */
+  function readKey(table: KeyPath): KeyPath {
+    let path = table;
+    for (;;) {
+      skipBlanks();
+      const char = text.charAt(offset);
+      const isQuoted = char === '"' || char === "'";
+      const end = isQuoted ? endOfString(text, offset) : endOfBareKey(text, offset);
+      const raw = text.slice(offset, end);
+      path = [...path, isQuoted ? unquote(raw) : raw];
+      const at = line;
+      moveTo(end);
+      skipBlanks();
+      const goesOn = text.charAt(offset) === '.';
+      places.push({ path, line: at, isItself: !goesOn });
+      if (!goesOn) return path;
+      moveTo(offset + 1);
     }
-    return undefined;
-  };
+  }
+
+  function readValue(path: KeyPath): void {
+    skipBlanks();
+    const char = text.charAt(offset);
+    if (char === '[') {
+      readItems(']', (index) => {
+        const element = [...path, index];
+        places.push({ path: element, line, isItself: true });
+        readValue(element);
+      });
+    } else if (char === '{') {
+      readItems('}', () => readSetting(path));
+    } else if (char === '"' || char === "'") {
+      moveTo(endOfString(text, offset));
+    } else {
+      moveTo(endOfScalar(text, offset));
+    }
+  }
+
+  function readItems(closing: ']' | '}', readItem: (index: number) => void): void {
+    moveTo(offset + 1);
+    for (let index = 0; offset < text.length; index++) {
+      skipBlanks();
+      if (text.charAt(offset) === closing) break;
+      readItem(index);
+      skipBlanks();
+      if (text.charAt(offset) !== ',') break;
+      moveTo(offset + 1);
+    }
+    moveTo(offset + 1);
+  }
+
+  function readSetting(table: KeyPath): void {
+    const path = readKey(table);
+    // The equals sign.
+    moveTo(offset + 1);
+    readValue(path);
+  }
+
+  let table: KeyPath = [];
+  const elements = new Map<string, number>();
+  for (skipBlanks(); offset < text.length; skipBlanks()) {
+    if (text.startsWith('[[', offset)) {
+      moveTo(offset + 2);
+      const array = readKey([]);
+      const index = elements.get(JSON.stringify(array)) ?? 0;
+      elements.set(JSON.stringify(array), index + 1);
+      table = [...array, index];
+      places.push({ path: table, line, isItself: true });
+      moveTo(endOfLine(text, offset));
+    } else if (text.charAt(offset) === '[') {
+      moveTo(offset + 1);
+      table = readKey([]);
+      moveTo(endOfLine(text, offset));
+    } else {
+      const before = offset;
+      readSetting(table);
+      // A text that the parser refuses must not hold the scan up for ever.
+      if (offset === before) moveTo(offset + 1);
+    }
+  }
+  return places;
 }
 
 function endOfLine(text: string, from: number): number {
@@ -59,38 +121,17 @@ function endOfLine(text: string, from: number): number {
   return end < 0 ? text.length : end;
 }
 
-/** Reads a dotted key; `end` is the offset of what ends it (`=` or `]`). */
-function readKey(text: string, from: number): { path: string[]; end: number } {
-  const path: string[] = [];
-  let part = '';
-  let offset = from;
-  for (; offset < text.length; offset++) {
-    const char = text.charAt(offset);
-    if (char === '=' || char === ']' || char === '\n') break;
-    if (char === '.') {
-      path.push(part);
-      part = '';
-    } else if (char === '"' || char === "'") {
-      const end = endOfString(text, offset);
-      part = unquote(text.slice(offset, end));
-      offset = end - 1;
-    } else if (!/\s/.test(char)) {
-      part += char;
-    }
-  }
-  path.push(part);
-  return { path, end: offset };
+function endOfBareKey(text: string, from: number): number {
+  let end = from;
+  while (end < text.length && /[^\s.=\]#]/.test(text.charAt(end))) end++;
+  return end;
 }
 
-function unquote(quoted: string): string {
-  if (quoted.startsWith("'")) return quoted.slice(1, -1);
-  try {
-    const value: unknown = JSON.parse(quoted);
-    return typeof value === 'string' ? value : quoted;
-  } catch {
-    // TOML has escapes that JSON lacks (\U, \e); such a key merely goes without a line number.
-    return quoted.slice(1, -1);
-  }
+/** Numbers, booleans and times: a time may have a blank in it. */
+function endOfScalar(text: string, from: number): number {
+  let end = from;
+  while (end < text.length && !/[,\]}\n#]/.test(text.charAt(end))) end++;
+  return end;
 }
 
 function endOfString(text: string, from: number): number {
@@ -108,23 +149,11 @@ function endOfString(text: string, from: number): number {
   return Math.min(offset, text.length);
 }
 
-/** Offset of the end of the value that starts at or after `from`: a newline outside strings and brackets. */
-function skipValue(text: string, from: number): number {
-  let depth = 0;
-  let offset = from;
-  while (offset < text.length) {
-    const char = text.charAt(offset);
-    if (char === '"' || char === "'") {
-      offset = endOfString(text, offset);
-    } else if (char === '#') {
-      offset = endOfLine(text, offset);
-    } else if (char === '\n' && depth === 0) {
-      return offset;
-    } else {
-      if (char === '[' || char === '{') depth++;
-      if (char === ']' || char === '}') depth--;
-      offset++;
-    }
+function unquote(quoted: string): string {
+  try {
+    const { value } = parse(`value = ${quoted}`);
+    return typeof value === 'string' ? value : quoted;
+  } catch {
+    return quoted;
   }
-  return offset;
 }

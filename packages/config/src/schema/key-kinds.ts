@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { type KeyNotes, keyNotes } from './key-notes.ts';
+
+/** What a name that the user chooses may look like. */
+export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
+
+/** The rule of `name`, to follow "must be". */
+export const nameRule =
+  'a name of up to 63 letters, digits, ".", "_" and "-" that starts with a letter or digit';
+
+/** An absolute path without detours. */
+export function absolutePath(notes: KeyNotes) {
+  return z
+    .string()
+    .max(4096)
+    .regex(/^\/[^\p{Cc}]+$/u)
+    .refine((path) => !path.split('/').includes('..'), {
+      error: 'has a ".." in it; write the path without detours',
+    })
+    .register(keyNotes, notes);
+}
+
+/** A key that is true or false. */
+export function flag(fallback: boolean, meaning: string) {
+  return z.boolean().default(fallback).register(keyNotes, { meaning, allowed: 'true or false' });
+}
+
+/** A key that is a whole number with a default, between two bounds. */
+export function count(bounds: { fallback: number; from: number; to: number; unit: string }, meaning: string) {
+  const { fallback, from, to, unit } = bounds;
+  return z
+    .int()
+    .min(from)
+    .max(to)
+    .default(fallback)
+    .register(keyNotes, { meaning, allowed: `a whole number from ${from} to ${to} (${unit})` });
+}

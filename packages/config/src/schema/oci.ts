@@ -1,0 +1,22 @@
+import { z } from 'zod';
+import { keyNotes } from './key-notes.ts';
+
+const registryHost = z
+  .string()
+  .max(255)
+  .regex(
+    /^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(:[0-9]{1,5})?$/i,
+  );
+
+/** `[oci]`: where images come from. */
+export const oci = z
+  .strictObject({
+    'docker-hub-mirror': registryHost.default('index.docker.io').register(keyNotes, {
+      meaning:
+        'Registry that is asked in place of Docker Hub for image references without a registry. The images keep their names.',
+      allowed:
+        'a registry host such as "index.docker.io" or "mirror.example.com:5000", without scheme and path',
+    }),
+  })
+  .prefault({})
+  .register(keyNotes, { meaning: 'Where images are pulled from.' });
