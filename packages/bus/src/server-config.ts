@@ -18,6 +18,8 @@ export interface PrepareNatsServerOptions {
 }
 
 const users: readonly BusUser[] = [...serviceNames, 'operator', 'reader'];
+/** NATS' own, where a URL names none. */
+const defaultPort = 4222;
 const maxPayloadBytes = 1024 * 1024;
 const maxStoreBytes = 256 * 1024 * 1024;
 
@@ -38,6 +40,14 @@ export async function prepareNatsServer(
   await writePrivately(paths.natsServerConfig, serverConfig(paths, port, credentials));
   await writePrivately(paths.natsServerAddress, `${JSON.stringify(address)}\n`);
   return address;
+}
+
+/** Makes every service of this state folder use the server at `url`; its credentials are the operator's to place. */
+export async function useNatsServer(paths: StatePaths, url: string): Promise<void> {
+  await mkdir(paths.nats, { recursive: true, mode: 0o700 });
+  const { port } = new URL(url);
+  const address: ServerAddress = { url, port: port === '' ? defaultPort : Number(port) };
+  await writePrivately(paths.natsServerAddress, `${JSON.stringify(address)}\n`);
 }
 
 function serverConfig(paths: StatePaths, port: number, credentials: readonly BusCredentials[]): string {

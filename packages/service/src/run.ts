@@ -20,13 +20,17 @@ export const configurationExitCode = 78;
 /** From SIGTERM to the end, whatever hangs. */
 const shutdownLimitMs = 10_000;
 
-/** What a service gets to work with. */
-export interface ServiceContext {
+/** What the command line of a service says. */
+export interface ServiceOptions {
   readonly paths: StatePaths;
   /** Value of `--netns`, for the services that take it. */
   readonly netns: string | undefined;
   /** Values of the service's own flags. */
   readonly flags: Readonly<Record<string, string | boolean | undefined>>;
+}
+
+/** What a service gets to work with. */
+export interface ServiceContext extends ServiceOptions {
   readonly logger: Logger;
   readonly bus: Bus;
   readonly background: Background;
@@ -40,11 +44,15 @@ export interface RunningService extends AsyncDisposable {
   checks(): readonly Check[];
 }
 
+/** Builds the service once NATS is there. */
+export type StartService = (context: ServiceContext) => Promise<RunningService>;
+
 export interface ServiceDefinition {
   readonly name: ServiceName;
   /** Flags besides --state and --netns, as for node:util's parseArgs. */
   readonly flags?: ParseArgsOptionsConfig;
-  start(context: ServiceContext): Promise<RunningService>;
+  /** Starts the service, or reads what that takes before NATS is waited for: a mistake there is told at once. */
+  readonly start: StartService | { readonly configure: (options: ServiceOptions) => Promise<StartService> };
 }
 
 /**
@@ -80,6 +88,7 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
   } catch (error) {
     if (isConfigurationError(error)) {
       logger.fatal({ err: error }, 'the configuration cannot work');
+      process.stderr.write(`protect-${definition.name}: the configuration cannot work:\n${error.message}\n`);
       process.exit(configurationExitCode);
     }
     if (!stop.signal.aborted) fail(error, 'the service failed');
@@ -91,8 +100,11 @@ export async function runService(definition: ServiceDefinition): Promise<void> {
 }
 
 async function live(definition: ServiceDefinition, logger: Logger, signal: AbortSignal): Promise<void> {
-  const { paths, netns, flags } = readFlags(definition);
+  const options = readFlags(definition);
+  const { paths } = options;
   mkdirSync(paths.root, { recursive: true, mode: 0o711 });
+  const start =
+    typeof definition.start === 'function' ? definition.start : await definition.start.configure(options);
   await using held = new AsyncDisposableStack();
   const eventLoopDelay = held.use(watchEventLoopDelay());
   const bus = await connectBus(paths, definition.name, { signal, logger });
@@ -110,7 +122,7 @@ async function live(definition: ServiceDefinition, logger: Logger, signal: Abort
   ];
   held.use(await serveOnBus(bus, healthRoutes({ version, eventLoopDelay, checks }), { version }));
 
-  service = held.use(await definition.start({ paths, netns, flags, logger, bus, background, signal }));
+  service = held.use(await start({ ...options, logger, bus, background, signal }));
   held.defer(announce(bus, { instance: randomUUID(), version }));
   await notifyReady(logger);
   logger.info({ version, startMs: Math.round(performance.now()) }, 'ready');
@@ -122,7 +134,7 @@ async function live(definition: ServiceDefinition, logger: Logger, signal: Abort
   await notifyStopping(logger);
 }
 
-function readFlags(definition: ServiceDefinition) {
+function readFlags(definition: ServiceDefinition): ServiceOptions {
   const options = {
     state: { type: 'string', default: defaultStateDir },
     netns: { type: 'string' },

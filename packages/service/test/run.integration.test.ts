@@ -42,16 +42,19 @@ afterAll(async () => {
 /** The fixture as a process, and what it logs. */
 function launch(args: readonly string[], env: Record<string, string> = {}) {
   const child = spawn(process.execPath, [fixture, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env.PATH ?? '', ...env },
   });
+  const errors: string[] = [];
+  child.stderr.on('data', (data: Buffer) => errors.push(data.toString()));
   const lines: { msg?: string; level?: number; err?: { message?: string } }[] = [];
   let wake = () => {};
   createInterface({ input: child.stdout }).on('line', (line) => {
     lines.push(JSON.parse(line));
     wake();
   });
-  const exited = once(child, 'exit').then(([code, signal]) => {
+  // 'close' comes after the last line of output.
+  const exited = once(child, 'close').then(([code, signal]) => {
     wake();
     return (code ?? signal) as number | string;
   });
@@ -61,6 +64,8 @@ function launch(args: readonly string[], env: Record<string, string> = {}) {
   });
   return {
     lines,
+    /** What it has said on standard error. */
+    complaint: () => errors.join(''),
     exited,
     kill: (signal: NodeJS.Signals) => child.kill(signal),
     async logged(message: string) {
@@ -161,6 +166,17 @@ test.each([
   const service = launch(['--state', root, ...args]);
   expect(await service.exited).toBe(78);
   expect(service.lines.at(-1)?.err?.message).toContain(message);
+});
+
+test('a mistake in what is read first is told where NATS is away, in a form to be read', async () => {
+  const away = join(root, 'away');
+  await mkdir(away);
+  const service = launch(['--state', away, '--mode', 'misconfigured-early']);
+  expect(await service.exited).toBe(78);
+  expect(service.lines.map(({ msg }) => msg)).toEqual(['the configuration cannot work']);
+  expect(service.complaint()).toBe(
+    'protect-storage: the configuration cannot work:\ndaemon.toml:3: no such key\n',
+  );
 });
 
 test('a start that fails ends with 1', async () => {

@@ -4,7 +4,7 @@ import { publishEvent } from '@protect/bus/events';
 import { watchPresence } from '@protect/bus/presence';
 import { serveOnBus } from '@protect/bus/serve';
 import { createBusTransport } from '@protect/bus/transport';
-import { loadDaemonConfig } from '@protect/config/daemon-config';
+import type { DaemonConfig } from '@protect/config/daemon-config';
 import { openSource } from '@protect/oci/open-source';
 import { createImageStore } from '@protect/oci/pull';
 import { parseReference } from '@protect/oci/reference';
@@ -45,13 +45,12 @@ import { Zones } from './zones/zones.ts';
 const callTimeoutMs = 30_000;
 
 /** Puts the daemon together, takes over the zones of an earlier one and serves its API. */
-export async function startDaemon(context: ServiceContext): Promise<RunningService> {
+export async function startDaemon(context: ServiceContext, config: DaemonConfig): Promise<RunningService> {
   const { paths, logger, bus, background, signal } = context;
   await using parts = new AsyncDisposableStack();
   const stop = new AbortController();
   parts.defer(() => stop.abort());
 
-  const config = await loadDaemonConfig(paths.daemonToml, { writeDefault: true });
   const hostUuid = await loadHostUuid(paths.hostUuid);
   const database = parts.adopt(
     await openDatabase(paths.database('daemon'), migrations, { logger }),

@@ -1,0 +1,18 @@
+import { useNatsServer } from '@protect/bus/server-config';
+import { type DaemonConfig, loadDaemonConfig } from '@protect/config/daemon-config';
+import { thisHost } from '@protect/config/host-problems';
+import type { ServiceOptions } from '@protect/service/run';
+
+/**
+ * Reads daemon.toml, which is written first when there is none, and tells the other services where the bus is
+ * when it says so: they read no configuration file. Throws ConfigurationError with all that is wrong.
+ */
+export async function readConfiguration({
+  paths,
+  netns,
+}: Pick<ServiceOptions, 'paths' | 'netns'>): Promise<DaemonConfig> {
+  const host = thisHost({ netns });
+  const config = await loadDaemonConfig(paths.daemonToml, { writeDefault: true, host });
+  if (config.runtime.natsUrl !== undefined) await useNatsServer(paths, config.runtime.natsUrl);
+  return config;
+}
