@@ -62,6 +62,7 @@ const packages = {
   skopeo: 'fills that registry',
   umoci: 'images made by a foreign tool, for tests',
   socat: 'foreign peers in tests',
+  openssl: 'certificates for tests',
   curl: 'a foreign client of the control API, in tests',
 };
 

@@ -1,41 +1,17 @@
-import { chmodSync } from 'node:fs';
+import { chmodSync, chownSync } from 'node:fs';
 import { lstat, unlink } from 'node:fs/promises';
-import { createServer as createHttp1Server } from 'node:http';
-import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
-import { connect, createServer, type Socket } from 'node:net';
-import {
-  type ConnectRouter,
-  type ContextValues,
-  createContextValues,
-  type Interceptor,
-} from '@connectrpc/connect';
-import { connectNodeAdapter } from '@connectrpc/connect-node';
-import { type ClassifiedConnection, classifyConnection } from './classify-connection.ts';
-import { isPlainAuthority } from './http2-authority.ts';
+import { connect, createServer } from 'node:net';
+import { createRpcServer, defaultMaxConnections, type RpcServerOptions } from './rpc-server.ts';
 
 /** Longest path that fits a socket address, without its closing zero. */
 export const maxSocketPathBytes = 107;
 
-/** Connections served at once; further ones are closed at once. */
-export const maxConnections = 1024;
-
-/** How long a peer may take from connecting to its first request line or HTTP/2 preface. */
-const prefaceTimeoutMs = 10_000;
-
-type NodeServerRequest = Parameters<
-  NonNullable<Parameters<typeof connectNodeAdapter>[0]['contextValues']>
->[0];
-
-export interface UnixListenerOptions {
+export interface UnixListenerOptions extends RpcServerOptions {
   readonly path: string;
   /** Permission bits of the socket: who may connect. */
   readonly mode: number;
-  readonly routes: (router: ConnectRouter) => void;
-  readonly interceptors?: Interceptor[];
-  /** Values for handlers and interceptors; the socket is the caller's own connection. */
-  readonly contextValues?: (socket: Socket) => ContextValues;
-  /** Largest message taken; the default is 16 MiB. */
-  readonly readMaxBytes?: number;
+  /** Group of the socket; the process's own unless given. */
+  readonly gid?: number;
 }
 
 export interface UnixListener {
@@ -49,95 +25,34 @@ export interface UnixListener {
  * process answers on any more is replaced; rejects when one does answer, or something else is at `path`.
  */
 export async function listenOnUnixSocket(options: UnixListenerOptions): Promise<UnixListener> {
-  await removeStaleSocket(options.path);
-  const sockets = new Set<Socket>();
-  /** The caller's socket by what a request knows: its HTTP/2 session or the socket itself. */
-  const owners = new WeakMap<object, Socket>();
-  const adapter = connectNodeAdapter({
-    routes: options.routes,
-    interceptors: options.interceptors ?? [],
-    readMaxBytes: options.readMaxBytes ?? 16 * 1024 * 1024,
-    contextValues: (request) => contextValues(request, owners, options.contextValues),
-  });
-  // A host that is no host would throw where nobody can catch it.
-  const handler: typeof adapter = (request, response) => {
-    for (const name of [':authority', 'host']) {
-      const authority = request.headers[name];
-      if (authority !== undefined && !isPlainAuthority(String(authority)))
-        request.headers[name] = 'localhost';
-    }
-    adapter(request, response);
-  };
-  const http1 = createHttp1Server(handler);
-  const http2 = createHttp2Server({ settings: { maxConcurrentStreams: 1024 } }, handler);
-  const sessions = new Set<ServerHttp2Session>();
-
-  const server = createServer((socket) => {
-    sockets.add(socket);
-    owners.set(socket, socket);
-    socket.once('close', () => sockets.delete(socket));
-    // What a broken connection means is told by its calls, each of which ends.
-    socket.on('error', () => socket.destroy());
-    const timer = setTimeout(() => socket.destroy(), prefaceTimeoutMs);
-    socket.once('close', () => clearTimeout(timer));
-    classifyConnection(socket, (connection) => {
-      clearTimeout(timer);
-      serve(socket, connection);
-    });
-  });
-  server.maxConnections = maxConnections;
-
-  function serve(socket: Socket, connection: ClassifiedConnection): void {
-    if (connection.protocol === 'http1') {
-      http1.emit('connection', socket);
-      return;
-    }
-    http2.once('session', (session) => {
-      sessions.add(session);
-      owners.set(session, socket);
-      session.once('close', () => sessions.delete(session));
-    });
-    // Emits `session` before it returns.
-    http2.emit('connection', connection.stream);
-  }
+  const { path, mode, gid } = options;
+  await removeStaleSocket(path);
+  const rpc = createRpcServer(options);
+  const server = createServer((socket) => rpc.serve(socket));
+  server.maxConnections = options.maxConnections ?? defaultMaxConnections;
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     // The socket comes into being with the umask's permissions, inside the call of listen().
     const umask = process.umask(0o177);
     try {
-      server.listen(options.path, () => {
-        chmodSync(options.path, options.mode);
-        resolve();
+      server.listen(path, () => {
+        try {
+          // The group comes before its permission.
+          if (gid !== undefined) chownSync(path, -1, gid);
+          chmodSync(path, mode);
+          resolve();
+        } catch (error) {
+          server.close();
+          reject(error);
+        }
       });
     } finally {
       process.umask(umask);
     }
   });
 
-  return {
-    path: options.path,
-    async close(graceMs) {
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const session of sessions) session.close();
-      http1.closeIdleConnections();
-      const timer = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
-      }, graceMs);
-      await closed;
-      clearTimeout(timer);
-    },
-  };
-}
-
-function contextValues(
-  request: NodeServerRequest,
-  owners: WeakMap<object, Socket>,
-  values: ((socket: Socket) => ContextValues) | undefined,
-): ContextValues {
-  const key = 'stream' in request ? request.stream.session : request.socket;
-  const socket = key === undefined ? undefined : owners.get(key);
-  return socket === undefined || values === undefined ? createContextValues() : values(socket);
+  return { path, close: (graceMs) => rpc.close(server, graceMs) };
 }
 
 async function removeStaleSocket(path: string): Promise<void> {

@@ -1,0 +1,125 @@
+import { createServer as createHttp1Server } from 'node:http';
+import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
+import type { Server, Socket } from 'node:net';
+import {
+  type ConnectRouter,
+  type ContextValues,
+  createContextValues,
+  type HandlerContext,
+  type Interceptor,
+} from '@connectrpc/connect';
+import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { type ClassifiedConnection, classifyConnection } from './classify-connection.ts';
+import { isPlainAuthority } from './http2-authority.ts';
+
+/** Connections served at once unless told otherwise; further ones are closed at once. */
+export const defaultMaxConnections = 1024;
+
+/** Largest message taken unless told otherwise. */
+const defaultReadMaxBytes = 16 * 1024 * 1024;
+
+/** Calls of one connection that its peer may begin before others have ended. */
+export const maxCallsPerConnection = 1024;
+
+/** How long a peer may take from connecting to its first request line or HTTP/2 preface. */
+const prefaceTimeoutMs = 10_000;
+
+type NodeServerRequest = Parameters<
+  NonNullable<Parameters<typeof connectNodeAdapter>[0]['contextValues']>
+>[0];
+
+export interface RpcServerOptions {
+  readonly routes: (router: ConnectRouter) => void;
+  readonly interceptors?: Interceptor[];
+  /** Values for handlers and interceptors; the socket is the caller's own connection. */
+  readonly contextValues?: (socket: Socket) => ContextValues;
+  /** Runs before a request is read; what it throws is the call's answer. */
+  readonly requestGate?: (context: HandlerContext) => void;
+  /** Largest message taken; the default is 16 MiB. */
+  readonly readMaxBytes?: number;
+  readonly maxConnections?: number;
+}
+
+/** Connect, gRPC and gRPC-Web over HTTP/1.1 and HTTP/2, on whatever connections it is given. */
+export interface RpcServer {
+  /** Serves a connection, which tells by its first bytes what it speaks. */
+  serve(socket: Socket): void;
+  /** Ends what listens, lets calls end for `graceMs`, then cuts the rest off. */
+  close(listener: Server, graceMs: number): Promise<void>;
+}
+
+export function createRpcServer(options: RpcServerOptions): RpcServer {
+  const sockets = new Set<Socket>();
+  const sessions = new Set<ServerHttp2Session>();
+  /** The caller's socket by what a request knows: its HTTP/2 session or the socket itself. */
+  const owners = new WeakMap<object, Socket>();
+  const { requestGate } = options;
+  const adapter = connectNodeAdapter({
+    routes: options.routes,
+    interceptors: options.interceptors ?? [],
+    readMaxBytes: options.readMaxBytes ?? defaultReadMaxBytes,
+    contextValues: (request) => contextValues(request, owners, options.contextValues),
+    ...(requestGate === undefined ? {} : { requestGate }),
+  });
+  // A host that is no host would throw where nobody can catch it.
+  const handler: typeof adapter = (request, response) => {
+    for (const name of [':authority', 'host']) {
+      const authority = request.headers[name];
+      if (authority !== undefined && !isPlainAuthority(String(authority)))
+        request.headers[name] = 'localhost';
+    }
+    adapter(request, response);
+  };
+  const http1 = createHttp1Server(handler);
+  const http2 = createHttp2Server({ settings: { maxConcurrentStreams: maxCallsPerConnection } }, handler);
+
+  function serveAs(socket: Socket, connection: ClassifiedConnection): void {
+    if (connection.protocol === 'http1') {
+      http1.emit('connection', socket);
+      return;
+    }
+    http2.once('session', (session) => {
+      sessions.add(session);
+      owners.set(session, socket);
+      session.once('close', () => sessions.delete(session));
+    });
+    // Emits `session` before it returns.
+    http2.emit('connection', connection.stream);
+  }
+
+  return {
+    serve(socket) {
+      sockets.add(socket);
+      owners.set(socket, socket);
+      socket.once('close', () => sockets.delete(socket));
+      // What a broken connection means is told by its calls, each of which ends.
+      socket.on('error', () => socket.destroy());
+      const timer = setTimeout(() => socket.destroy(), prefaceTimeoutMs);
+      socket.once('close', () => clearTimeout(timer));
+      classifyConnection(socket, (connection) => {
+        clearTimeout(timer);
+        serveAs(socket, connection);
+      });
+    },
+    async close(listener, graceMs) {
+      const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+      for (const session of sessions) session.close();
+      http1.closeIdleConnections();
+      const timer = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, graceMs);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+}
+
+function contextValues(
+  request: NodeServerRequest,
+  owners: WeakMap<object, Socket>,
+  values: ((socket: Socket) => ContextValues) | undefined,
+): ContextValues {
+  const key = 'stream' in request ? request.stream.session : request.socket;
+  const socket = key === undefined ? undefined : owners.get(key);
+  return socket === undefined || values === undefined ? createContextValues() : values(socket);
+}
