@@ -33,13 +33,15 @@ test('an empty file and the written default mean the same configuration', () => 
     block: { devices: {} },
     runtime: {
       hypervisor: 'auto',
-      listen: { group: 'root', tcp: undefined },
+      listen: { group: undefined, tcp: undefined },
       natsUrl: undefined,
       limits: {
         zones: 4096,
         workloads: 4096,
+        workloadsPerZone: 256,
         connections: 1024,
         streams: 1024,
+        streamsPerCaller: 512,
         messageKib: 4096,
         workloadLogMib: 256,
         consoleLogMib: 4,

@@ -24,10 +24,13 @@ export interface PciDeviceConfig {
 export interface LimitsConfig {
   readonly zones: number;
   readonly workloads: number;
+  readonly workloadsPerZone: number;
   /** Clients connected with the control API. */
   readonly connections: number;
   /** Streaming calls of the control API under way. */
   readonly streams: number;
+  /** The same, of one user of this host, client certificate or service. */
+  readonly streamsPerCaller: number;
   /** Of one message that the control API takes. */
   readonly messageKib: number;
   /** Of the output of one run of a workload. */
@@ -71,8 +74,8 @@ export interface DaemonConfig {
   readonly runtime: {
     readonly hypervisor: 'auto' | 'xen' | 'qemu';
     readonly listen: {
-      /** Name or number of the group that may use the sockets. */
-      readonly group: string;
+      /** Name or number of the group that may use the control socket; undefined: protect, if there is one. */
+      readonly group: string | undefined;
       /** undefined: no TCP. */
       readonly tcp: TcpListenConfig | undefined;
     };
@@ -172,8 +175,10 @@ function toConfig({ oci, zone, network, pci, block, runtime }: DaemonToml): Daem
       limits: {
         zones: limits.zones,
         workloads: limits.workloads,
+        workloadsPerZone: limits['workloads-per-zone'],
         connections: limits.connections,
         streams: limits.streams,
+        streamsPerCaller: limits['streams-per-caller'],
         messageKib: limits['message-kib'],
         workloadLogMib: limits['workload-log-mib'],
         consoleLogMib: limits['console-log-mib'],

@@ -54,10 +54,12 @@ const listen = z
     group: z
       .string()
       .regex(/^([a-z_][a-z0-9_-]{0,30}\$?|[0-9]{1,9})$/i)
-      .default('root')
+      .optional()
       .register(keyNotes, {
-        meaning: 'Group that may use the sockets in the state folder. Who may, controls the host.',
-        allowed: 'the name or number of a group such as "root"',
+        meaning:
+          'Group that may use the control socket. Who may, controls the host. Without this key it is protect where there is such a group, and root otherwise.',
+        allowed: 'the name or number of a group such as "protect"',
+        example: 'protect',
       }),
     tcp,
   })
@@ -80,6 +82,10 @@ const limits = z
   .strictObject({
     zones: count({ fallback: 4096, from: 1, to: 4096, unit: 'zones' }, 'Zones on this host.'),
     workloads: count({ fallback: 4096, from: 1, to: 65_536, unit: 'workloads' }, 'Workloads in all zones.'),
+    'workloads-per-zone': count(
+      { fallback: 256, from: 1, to: 512, unit: 'workloads' },
+      'Workloads in one zone.',
+    ),
     connections: count(
       { fallback: 1024, from: 1, to: 65_536, unit: 'connections' },
       'Clients connected with the control API at the same time.',
@@ -87,6 +93,10 @@ const limits = z
     streams: count(
       { fallback: 1024, from: 1, to: 65_536, unit: 'calls' },
       'Streaming calls (attach, exec, logs, watch, pull) under way at the same time.',
+    ),
+    'streams-per-caller': count(
+      { fallback: 512, from: 1, to: 65_536, unit: 'calls' },
+      'Those of one caller: a user of this host, a client certificate, or a service.',
     ),
     'message-kib': count(
       { fallback: 4096, from: 64, to: 65_536, unit: 'KiB' },
