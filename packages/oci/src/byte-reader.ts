@@ -5,11 +5,17 @@ export class ByteReader {
   readonly #chunks: AsyncIterator<Uint8Array>;
   readonly #name: string;
   #current: Uint8Array = new Uint8Array(0);
+  #taken = 0;
 
   /** `name` says in errors what ended too early. */
   constructor(source: AsyncIterable<Uint8Array>, name: string) {
     this.#chunks = source[Symbol.asyncIterator]();
     this.#name = name;
+  }
+
+  /** Bytes handed out so far. */
+  get position(): number {
+    return this.#taken;
   }
 
   /** The next `length` bytes, or undefined when the stream has ended right here. */
@@ -47,6 +53,7 @@ export class ByteReader {
   #take(length: number): Uint8Array {
     const piece = this.#current.subarray(0, length);
     this.#current = this.#current.subarray(piece.length);
+    this.#taken += piece.length;
     return piece;
   }
 

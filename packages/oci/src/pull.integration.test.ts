@@ -360,6 +360,15 @@ describe('an image pulled from a registry', () => {
     expect(pinned.names).toHaveLength(2);
   });
 
+  test('comes from the mirror under its name at Docker Hub', async () => {
+    const { directory, digest } = await makeLayout('gzip');
+    const pushed = `docker://${registry.host}/library/mirrored:v1`;
+    await run('skopeo', 'copy', '--dest-tls-verify=false', `oci:${directory}:latest`, pushed);
+    const store = createImageStore({ cacheDir: fresh(), dockerHubMirror: registry.host });
+    const packed = await store.pull({ reference: 'mirrored:v1', signal: signal() });
+    expect(packed).toMatchObject({ digest, names: ['docker.io/library/mirrored:v1'] });
+  });
+
   test('keeps its meaning until an update is asked for', async () => {
     const reference = `${registry.host}/moving:latest`;
     const push = async (content: string) => {

@@ -16,6 +16,8 @@ export interface ImageStoreOptions {
   readonly cacheDir: string;
   /** Hosts spoken to over plain HTTP besides loopback, such as `registry.lan:5000`. */
   readonly plainHttpHosts?: readonly string[];
+  /** Registry asked in place of Docker Hub; images keep their names. */
+  readonly dockerHubMirror?: string;
   readonly limits?: Partial<ImageLimits>;
   /** Receives one line per image packed. */
   readonly logger?: { info(fields: object, message: string): void };
@@ -54,7 +56,11 @@ export function createImageStore(options: ImageStoreOptions) {
       return known;
     }
     onProgress({ phase: 'resolving', layers: [] });
-    const access = { auth: request.auth, plainHttpHosts: options.plainHttpHosts ?? [] };
+    const access = {
+      auth: request.auth,
+      plainHttpHosts: options.plainHttpHosts ?? [],
+      ...(options.dockerHubMirror === undefined ? {} : { dockerHubMirror: options.dockerHubMirror }),
+    };
     const resolved = await resolveManifest(openSource(reference, access), signal);
     onProgress({ phase: 'resolved', layers: [] });
     const { digest } = resolved;

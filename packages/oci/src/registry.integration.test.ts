@@ -55,6 +55,19 @@ describe('the registry client', () => {
     expect((await resolveImage(openRegistry(reference), signal())).digest).toBe(digestOf(manifest));
   });
 
+  test('asks the mirror in place of Docker Hub, and nobody else in its place', async () => {
+    const paths: (string | undefined)[] = [];
+    const { host: dockerHubMirror } = await serve(image(({ url }) => paths.push(url)));
+    const hub = { kind: 'registry' as const, host: 'docker.io', repository: 'library/alpine', tag: '3' };
+    const mirrored = openRegistry(hub, { dockerHubMirror });
+    expect((await resolveImage(mirrored, signal())).digest).toBe(digestOf(manifest));
+    expect(mirrored.name).toBe('docker.io/library/alpine:3');
+    expect(paths[0]).toBe('/v2/library/alpine/manifests/3');
+    const count = paths.length;
+    await resolveImage(openRegistry(await serve(image()), { dockerHubMirror }), signal());
+    expect(paths).toHaveLength(count);
+  });
+
   test('answers a challenge for basic credentials', async () => {
     const wanted = `Basic ${Buffer.from('me:secret').toString('base64')}`;
     const reference = await serve(

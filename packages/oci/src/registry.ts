@@ -9,6 +9,8 @@ export interface RegistryOptions {
   readonly auth?: RegistryAuth | undefined;
   /** Hosts (with port, when not the usual one) spoken to over plain HTTP besides loopback. */
   readonly plainHttpHosts?: readonly string[];
+  /** Registry (with port, when not the usual one) asked in place of Docker Hub; default Docker Hub itself. */
+  readonly dockerHubMirror?: string;
 }
 
 /** Deadline for the head of an answer; a body may take longer as long as it moves. */
@@ -17,15 +19,17 @@ const answerTimeoutMs = 60_000;
 /** Longest time without a byte while a body is read. */
 const stallTimeoutMs = 60_000;
 
-/** Where a host's registry really is. */
-const apiHosts: Readonly<Record<string, string>> = { 'docker.io': 'registry-1.docker.io' };
+/** What Docker Hub calls itself, and where its registry really is. */
+const dockerHubNames: readonly string[] = ['docker.io', 'index.docker.io'];
+const dockerHubServer = 'registry-1.docker.io';
 
 /** An image of a registry that speaks the OCI distribution protocol. Nothing is asked yet. */
 export function openRegistry(reference: RegistryReference, options: RegistryOptions = {}): ImageSource {
   const { host, repository, tag, digest } = reference;
   const name = formatReference(reference);
-  const plainHttp = isLoopback(host) || (options.plainHttpHosts ?? []).includes(host);
-  const base = new URL(`${plainHttp ? 'http' : 'https'}://${apiHosts[host] ?? host}/v2/${repository}/`);
+  const server = serverOf(host, options.dockerHubMirror);
+  const plainHttp = isLoopback(server) || (options.plainHttpHosts ?? []).includes(server);
+  const base = new URL(`${plainHttp ? 'http' : 'https'}://${server}/v2/${repository}/`);
   const accept = [...indexMediaTypes, ...manifestMediaTypes].join(', ');
   let authorization = options.auth?.kind === 'registry-token' ? `Bearer ${options.auth.token}` : undefined;
 
@@ -41,7 +45,7 @@ export function openRegistry(reference: RegistryReference, options: RegistryOpti
     const answer = await answerChallenge(challenge, options.auth, scope, {
       plainHttp,
       signal,
-      registry: host,
+      registry: server,
     });
     if (answer === undefined)
       throw new ImageError('denied', `${url} wants a user and password; give credentials`);
@@ -111,6 +115,13 @@ export function openRegistry(reference: RegistryReference, options: RegistryOpti
     blob: async (descriptor: Descriptor, signal) =>
       bodyOf(await get(`blobs/${descriptor.digest}`, {}, signal), signal),
   };
+}
+
+/** The host that is asked for images of `host`. */
+function serverOf(host: string, dockerHubMirror: string | undefined): string {
+  if (!dockerHubNames.includes(host)) return host;
+  const isMirrored = dockerHubMirror !== undefined && !dockerHubNames.includes(dockerHubMirror);
+  return isMirrored ? dockerHubMirror : dockerHubServer;
 }
 
 /** Loopback is spoken to over plain HTTP, as Docker does. */

@@ -14,6 +14,8 @@ export const maxTarExtensionBytes = 1 << 20;
 /** One entry and its content, which is skipped unless read before the next entry is asked for. */
 export interface TarEntry {
   readonly header: TarHeader;
+  /** Where the content begins, in bytes from the archive's first. */
+  readonly offset: number;
   readonly content: AsyncIterable<Uint8Array>;
 }
 
@@ -58,7 +60,7 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, archive: strin
           yield piece;
         }
       };
-      yield { header, content: content() };
+      yield { header, offset: reader.position, content: content() };
       const padding = (tarBlockBytes - (header.size % tarBlockBytes)) % tarBlockBytes;
       for await (const _ of reader.upTo(unread + padding));
     }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, readFile, utimes } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, stat, utimes } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync, zstdCompressSync } from 'node:zlib';
 import { describe, expect, test } from 'vitest';
@@ -38,7 +38,11 @@ async function unpack(entries: LayoutEntry[], cacheDir = fresh()) {
   const layout = join(fresh(), 'layout');
   await writeLayout(layout, { layers: [entries], compression: 'gzip' });
   const options = { image: openLayout(layout), cacheDir, signal: AbortSignal.timeout(20_000) };
-  return { cacheDir, kernel: () => unpackZoneKernel(options), initrd: () => unpackZoneInitrd(options) };
+  return {
+    cacheDir,
+    kernel: (anew = false) => unpackZoneKernel({ ...options, anew }),
+    initrd: () => unpackZoneInitrd(options),
+  };
 }
 
 describe('a zone kernel image', () => {
@@ -88,6 +92,18 @@ describe('a zone kernel image', () => {
   test('may have no addons and no metadata', async () => {
     const { kernel } = await unpack([file('./kernel/image', elf)]);
     expect(await kernel()).toMatchObject({ addonsPath: undefined, metadata: {} });
+  });
+
+  test('unpacked anew gives other files under the same names', async () => {
+    const { kernel, cacheDir } = await unpack([file('kernel/image', bzImage(lz4)), metadata]);
+    const before = await kernel();
+    const { ino } = await stat(before.kernelPath);
+    expect((await stat((await kernel()).kernelPath)).ino).toBe(ino);
+    await using inUse = await open(before.kernelPath);
+    expect(await kernel(true)).toEqual(before);
+    expect((await stat(before.kernelPath)).ino).not.toBe(ino);
+    expect((await inUse.readFile()).equals(elf)).toBe(true);
+    expect(await readdir(cacheDir)).toHaveLength(1);
   });
 
   test('unpacked twice at the same time is one entry', async () => {

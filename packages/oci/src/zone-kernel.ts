@@ -36,6 +36,8 @@ export interface UnpackOptions {
   readonly image: ImageSource | PackedBootImage;
   /** Folder for unpacked files, by digest; made when missing. */
   readonly cacheDir: string;
+  /** Unpack it again even when it was unpacked before. */
+  readonly anew?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -151,14 +153,15 @@ async function removeLeftovers(cacheDir: string): Promise<void> {
 
 /** Runs `unpack` into a fresh folder that becomes the cache entry only when it is complete. */
 async function unpackOnce(
-  { image, cacheDir, signal }: UnpackOptions,
+  { image, cacheDir, anew = false, signal }: UnpackOptions,
   kind: 'kernel' | 'initrd',
   unpack: (image: BootImage, staging: string) => Promise<void>,
 ): Promise<{ digest: string; directory: string }> {
   const boot = await openBootImage(image, signal);
   const digest = digestSchema.parse(boot.digest);
   const directory = join(cacheDir, `${kind}-${digest.slice('sha256:'.length)}`);
-  if ((await stat(directory).catch(absent)) !== undefined) return { digest, directory };
+  const isThere = async () => (await stat(directory).catch(absent)) !== undefined;
+  if (!anew && (await isThere())) return { digest, directory };
   await mkdir(cacheDir, { recursive: true, mode: 0o711 });
   await removeLeftovers(cacheDir);
   const staging = await mkdtemp(join(cacheDir, stagingPrefix));
@@ -166,14 +169,20 @@ async function unpackOnce(
     await unpack(boot, staging);
     // The hypervisor runs as a user of its own and opens these files by path.
     await chmod(staging, 0o711);
-    await rename(staging, directory).catch((error: NodeJS.ErrnoException) => {
-      // Another process has unpacked the same image meanwhile.
+    await rename(staging, directory).catch(async (error: NodeJS.ErrnoException) => {
+      // It is there already, or another process has unpacked the same image meanwhile.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+      if (anew) await replaceFiles(staging, directory);
     });
   } finally {
     await rm(staging, { recursive: true, force: true });
   }
   return { digest, directory };
+}
+
+/** One by one, so that no file is ever absent: whoever has one open keeps it, and all are of the same digest. */
+async function replaceFiles(from: string, to: string): Promise<void> {
+  for (const name of await readdir(from)) await rename(join(from, name), join(to, name));
 }
 
 async function uncompressKernel(image: string, output: string, signal: AbortSignal): Promise<void> {

@@ -64,19 +64,23 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   const network = createClient(NetworkService, transport('network'));
   const hostStatus = createHostStatus({ hostUuid, version, network, logger });
 
-  const imageStore = createImageStore({ cacheDir: paths.imageCache, logger });
+  const { dockerHubMirror } = config.oci;
+  const imageStore = createImageStore({ cacheDir: paths.imageCache, dockerHubMirror, logger });
   const images = createImageLookup(imageStore);
   const defaults = bootDefaults(paths, context.flags);
-  const unpackFrom = (reference: string, limit: AbortSignal) => ({
-    image: openSource(parseReference(reference)),
+  const unpackFrom = (reference: string, anew: boolean, limit: AbortSignal) => ({
+    image: openSource(parseReference(reference), { dockerHubMirror }),
     cacheDir: paths.bootCache,
+    anew,
     signal: limit,
   });
   const bootImages = createBootImages({
     kernelReference: defaults.kernel,
     initrdReference: defaults.initrd,
-    unpackKernel: (reference, limit) => unpackZoneKernel(unpackFrom(reference, limit)),
-    unpackInitrd: (reference, limit) => unpackZoneInitrd(unpackFrom(reference, limit)),
+    cacheKernel: config.zone.cacheDefaultKernel,
+    cacheInitrd: config.zone.cacheDefaultInitrd,
+    unpackKernel: (...args) => unpackZoneKernel(unpackFrom(...args)),
+    unpackInitrd: (...args) => unpackZoneInitrd(unpackFrom(...args)),
     findStored: (spec) => storedReference(imageStore, spec),
   });
 

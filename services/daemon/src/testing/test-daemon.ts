@@ -71,6 +71,8 @@ export async function testHost() {
       const bootImages = createBootImages({
         kernelReference: 'oci:/kernel',
         initrdReference: 'oci:/initrd',
+        cacheKernel: true,
+        cacheInitrd: true,
         unpackKernel: async () => ({
           digest: 'sha256:k',
           kernelPath: '/k',

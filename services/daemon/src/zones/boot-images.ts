@@ -15,13 +15,20 @@ export interface BootImageDeps {
   /** Where the defaults come from, for errors. */
   readonly kernelReference: string;
   readonly initrdReference: string;
-  readonly unpackKernel: (reference: string, signal: AbortSignal) => Promise<UnpackedKernel>;
-  readonly unpackInitrd: (reference: string, signal: AbortSignal) => Promise<UnpackedInitrd>;
+  /** Whether the default one, once unpacked, serves all later launches; without it each launch reads its image. */
+  readonly cacheKernel: boolean;
+  readonly cacheInitrd: boolean;
+  /** `anew` leaves aside what was unpacked before. */
+  readonly unpackKernel: (reference: string, anew: boolean, signal: AbortSignal) => Promise<UnpackedKernel>;
+  readonly unpackInitrd: (reference: string, anew: boolean, signal: AbortSignal) => Promise<UnpackedInitrd>;
   /** A reference to a stored image, or undefined. */
   readonly findStored: (spec: ImageSpec) => Promise<string | undefined>;
 }
 
-/** Unpacks each image once; a failed attempt is made again when it is next needed. */
+/**
+ * Unpacks each image once, but for defaults that are not to be cached; a failed attempt is made again when it is
+ * next needed.
+ */
 export function createBootImages(deps: BootImageDeps): BootImages {
   const kernels = new Map<string, Promise<UnpackedKernel>>();
   const initrds = new Map<string, Promise<UnpackedInitrd>>();
@@ -36,12 +43,16 @@ export function createBootImages(deps: BootImageDeps): BootImages {
 
   return {
     async kernel(spec) {
-      const reference = spec === undefined ? deps.kernelReference : await stored(spec);
-      return await once(kernels, reference, () => deps.unpackKernel(reference, untilDone()));
+      const { kernelReference, cacheKernel, unpackKernel } = deps;
+      if (spec === undefined && !cacheKernel) return await unpackKernel(kernelReference, true, untilDone());
+      const reference = spec === undefined ? kernelReference : await stored(spec);
+      return await once(kernels, reference, () => unpackKernel(reference, false, untilDone()));
     },
     async initrd(spec) {
-      const reference = spec === undefined ? deps.initrdReference : await stored(spec);
-      return await once(initrds, reference, () => deps.unpackInitrd(reference, untilDone()));
+      const { initrdReference, cacheInitrd, unpackInitrd } = deps;
+      if (spec === undefined && !cacheInitrd) return await unpackInitrd(initrdReference, true, untilDone());
+      const reference = spec === undefined ? initrdReference : await stored(spec);
+      return await once(initrds, reference, () => unpackInitrd(reference, false, untilDone()));
     },
     async check(spec) {
       if (spec !== undefined) await stored(spec);
