@@ -31,8 +31,11 @@ type NodeServerRequest = Parameters<
 export interface RpcServerOptions {
   readonly routes: (router: ConnectRouter) => void;
   readonly interceptors?: Interceptor[];
-  /** Values for handlers and interceptors; the socket is the caller's own connection. */
-  readonly contextValues?: (socket: Socket) => ContextValues;
+  /**
+   * Called once for each connection, as soon as it is there; gives the values of each of its calls for
+   * handlers and interceptors. A caller may have closed its connection by the time that its call is seen.
+   */
+  readonly contextValues?: (socket: Socket) => () => ContextValues;
   /** Runs before a request is read; what it throws is the call's answer. */
   readonly requestGate?: (context: HandlerContext) => void;
   /** Largest message taken; the default is 16 MiB. */
@@ -51,14 +54,14 @@ export interface RpcServer {
 export function createRpcServer(options: RpcServerOptions): RpcServer {
   const sockets = new Set<Socket>();
   const sessions = new Set<ServerHttp2Session>();
-  /** The caller's socket by what a request knows: its HTTP/2 session or the socket itself. */
-  const owners = new WeakMap<object, Socket>();
+  /** Makers of values by what a request knows of its connection: the HTTP/2 session or the socket itself. */
+  const valuesOf = new WeakMap<object, () => ContextValues>();
   const { requestGate } = options;
   const adapter = connectNodeAdapter({
     routes: options.routes,
     interceptors: options.interceptors ?? [],
     readMaxBytes: options.readMaxBytes ?? defaultReadMaxBytes,
-    contextValues: (request) => contextValues(request, owners, options.contextValues),
+    contextValues: (request) => contextValues(request, valuesOf),
     ...(requestGate === undefined ? {} : { requestGate }),
   });
   // A host that is no host would throw where nobody can catch it.
@@ -80,7 +83,8 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
     }
     http2.once('session', (session) => {
       sessions.add(session);
-      owners.set(session, socket);
+      const values = valuesOf.get(socket);
+      if (values !== undefined) valuesOf.set(session, values);
       session.once('close', () => sessions.delete(session));
     });
     // Emits `session` before it returns.
@@ -90,7 +94,7 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
   return {
     serve(socket) {
       sockets.add(socket);
-      owners.set(socket, socket);
+      if (options.contextValues !== undefined) valuesOf.set(socket, options.contextValues(socket));
       socket.once('close', () => sockets.delete(socket));
       // What a broken connection means is told by its calls, each of which ends.
       socket.on('error', () => socket.destroy());
@@ -116,10 +120,9 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
 
 function contextValues(
   request: NodeServerRequest,
-  owners: WeakMap<object, Socket>,
-  values: ((socket: Socket) => ContextValues) | undefined,
+  valuesOf: WeakMap<object, () => ContextValues>,
 ): ContextValues {
   const key = 'stream' in request ? request.stream.session : request.socket;
-  const socket = key === undefined ? undefined : owners.get(key);
-  return socket === undefined || values === undefined ? createContextValues() : values(socket);
+  const values = key === undefined ? undefined : valuesOf.get(key);
+  return values?.() ?? createContextValues();
 }

@@ -38,7 +38,7 @@ beforeAll(async () => {
     onRefused: (reason) => refused.push(reason),
     contextValues: (socket) => {
       const subject = socket instanceof TLSSocket ? socket.getPeerCertificate().subject.CN : undefined;
-      return createContextValues().set(caller, String(subject));
+      return () => createContextValues().set(caller, String(subject));
     },
     routes: (router) =>
       router.service(HealthService, {

@@ -39,7 +39,7 @@ async function listen(): Promise<UnixListener> {
   listener = await listenOnUnixSocket({
     path,
     mode: 0o660,
-    contextValues: (socket) => createContextValues().set(caller, socket),
+    contextValues: (socket) => () => createContextValues().set(caller, socket),
     routes: (router) =>
       router.service(HealthService, {
         async check(_request, context) {
