@@ -45,7 +45,6 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
   const resources = wire.initialResources;
   const network = wire.networkOptions;
   refuseFields('a zone', {
-    devices: wire.devices.length > 0,
     addons: wire.addons.length > 0,
     'network_options.assume_network_reservation': (network?.assumeNetworkReservation ?? '') !== '',
     'network_options.retain_network_reservation': network?.retainNetworkReservation ?? false,
@@ -76,6 +75,7 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
       policy: domainOf(policies, resources?.adjustmentPolicy ?? 0, 'adjustment_policy'),
     },
     annotations: wire.annotations.map(({ key, value }) => ({ key, value })),
+    devices: wire.devices.map(({ name }) => name),
     network: {
       backend: toNetworkBackend(network?.backend ?? ZoneNetworkBackend.DEFAULT),
       ...(dns === undefined || dns.nameservers.length + dns.searches.length + dns.options.length === 0
@@ -129,6 +129,7 @@ function toWireSpec(spec: ZoneSpec, resources: ReturnType<typeof toWireResources
     },
     initialResources: resources,
     annotations: spec.annotations,
+    devices: spec.devices.map((name) => ({ name })),
     networkOptions: {
       backend: network.backend === 'none' ? ZoneNetworkBackend.NONE : ZoneNetworkBackend.DEFAULT,
       ...(network.dns === undefined ? {} : { dnsConfig: network.dns }),

@@ -35,6 +35,8 @@ export const zoneSpec = z.object({
     policy: z.enum(['unknown', 'static', 'dynamic']),
   }),
   annotations: z.array(keyValue),
+  /** Names of PCI devices of daemon.toml; records of earlier releases have none. */
+  devices: z.array(z.string()).default([]),
   network: z.object({
     backend: z.enum(['default', 'none']),
     dns: z

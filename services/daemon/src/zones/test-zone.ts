@@ -23,6 +23,7 @@ export function askedZoneSpec(more: Partial<ZoneSpec> = {}): ZoneSpec {
       policy: 'unknown',
     },
     annotations: [],
+    devices: [],
     network: { backend: 'default' },
     virtualization: 'unknown',
     scratch: { kind: 'memory' },

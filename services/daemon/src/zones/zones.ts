@@ -4,6 +4,7 @@ import { newZoneId, type ZoneId } from '@protect/config/ids';
 import type { ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
 import { admit, freeSlot, type HostMemory, readHostMemory } from './admission.ts';
 import type { ZoneDeps } from './deps.ts';
+import { checkPciDevices, checkScratch } from './named-devices.ts';
 import { hopZone } from './state.ts';
 import type { ZoneSupervisor } from './supervisor.ts';
 import { completeZoneSpec } from './validate.ts';
@@ -34,7 +35,8 @@ export class Zones {
     });
     await bootImages.check(spec.kernel);
     await bootImages.check(spec.initrd);
-    this.#checkScratch(spec);
+    checkScratch(spec, config.block);
+    checkPciDevices(spec, config.pci, hypervisor.capabilities);
     const memory = await hostMemory();
     const known = [...state.zones.all(), ...this.#arriving.values()];
     admit(spec, known, memory);
@@ -75,12 +77,5 @@ export class Zones {
     const record = this.#deps.state.zones.get(id);
     if (record !== undefined) return record;
     throw new ConnectError(`there is no zone ${id}`, Code.NotFound);
-  }
-
-  #checkScratch({ scratch }: ZoneSpec): void {
-    if (scratch.kind !== 'block' || scratch.device in this.#deps.config.block.devices) return;
-    const known = Object.keys(this.#deps.config.block.devices).join(', ') || 'none';
-    const text = `there is no block device ${scratch.device} in daemon.toml; it has: ${known}`;
-    throw new ConnectError(text, Code.NotFound);
   }
 }
