@@ -2,21 +2,24 @@ import type { Command } from 'commander';
 import type { Cli } from './cli.ts';
 
 /** One verb: its line in the help, and its module, loaded only when it is wanted. */
-interface Verb {
+export interface Verb {
   readonly summary: string;
   readonly load: () => Promise<{ command(cli: Cli): Command }>;
 }
 
-interface Noun {
+/** What verbs are about; may have further nouns below it. */
+export interface Noun {
   readonly summary: string;
-  readonly verbs: Readonly<Record<string, Verb>>;
+  readonly entries: Entries;
 }
 
+export type Entries = Readonly<Record<string, Verb | Noun>>;
+
 /** Every command there is, in the order of the help. */
-export const catalogue: Readonly<Record<string, Noun>> = {
+export const catalogue: Entries = {
   zone: {
     summary: 'virtual machines, each with its own kernel',
-    verbs: {
+    entries: {
       launch: { summary: 'create a zone', load: () => import('./commands/zone/launch.ts') },
       list: { summary: 'list zones', load: () => import('./commands/zone/list.ts') },
       destroy: {
@@ -32,7 +35,7 @@ export const catalogue: Readonly<Record<string, Noun>> = {
   },
   workload: {
     summary: 'OCI images that run in zones',
-    verbs: {
+    entries: {
       launch: { summary: 'run an OCI image in a zone', load: () => import('./commands/workload/launch.ts') },
       list: { summary: 'list workloads', load: () => import('./commands/workload/list.ts') },
       logs: { summary: 'print its output', load: () => import('./commands/workload/logs.ts') },
@@ -45,14 +48,14 @@ export const catalogue: Readonly<Record<string, Noun>> = {
   },
   image: {
     summary: 'OCI images packed on this host',
-    verbs: {
+    entries: {
       pull: { summary: 'fetch and pack an image', load: () => import('./commands/image/pull.ts') },
       list: { summary: 'list images', load: () => import('./commands/image/list.ts') },
     },
   },
   host: {
     summary: 'the host and its daemon',
-    verbs: {
+    entries: {
       status: { summary: 'tell about the host', load: () => import('./commands/host/status.ts') },
       'idm-snoop': {
         summary: 'print messages between zones and daemon',

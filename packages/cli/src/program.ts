@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
-import { catalogue } from './catalogue.ts';
+import { catalogue, type Entries, type Noun, type Verb } from './catalogue.ts';
 import type { Cli } from './cli.ts';
 
 /** Options of the program itself that take a value. */
@@ -8,7 +8,6 @@ const valueOptions = new Set(['-c', '--connection']);
 
 /** The command line of `protect`; of its commands only the one that `args` names is loaded. */
 export async function buildProgram(cli: Cli, args: readonly string[]): Promise<Command> {
-  const [wantedNoun, wantedVerb] = words(args);
   const program = new Command('protect')
     .description('run OCI workloads in zones: virtual machines with their own kernel')
     .version(packageJson.version, '--version', 'print the version')
@@ -16,15 +15,8 @@ export async function buildProgram(cli: Cli, args: readonly string[]): Promise<C
       '-c, --connection <url>',
       'unix socket of the daemon, such as unix:///var/lib/edera/protect/daemon.socket',
     )
-    .enablePositionalOptions()
-    .exitOverride();
-  for (const [noun, { summary, verbs }] of Object.entries(catalogue)) {
-    const group = program.command(noun).description(summary).exitOverride();
-    for (const [verb, { summary: line, load }] of Object.entries(verbs)) {
-      const wanted = noun === wantedNoun && verb === wantedVerb;
-      group.addCommand((wanted ? (await load()).command(cli) : new Command(verb)).summary(line));
-    }
-  }
+    .enablePositionalOptions();
+  await addEntries(cli, program, catalogue, commandPath(args));
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => cli.stdout.write(text),
@@ -33,6 +25,24 @@ export async function buildProgram(cli: Cli, args: readonly string[]): Promise<C
     });
   }
   return program;
+}
+
+async function addEntries(
+  cli: Cli,
+  group: Command,
+  entries: Entries,
+  wanted: readonly string[],
+): Promise<void> {
+  const [next, ...below] = wanted;
+  for (const [name, entry] of Object.entries(entries)) {
+    if ('entries' in entry) {
+      const inner = group.command(name).description(entry.summary);
+      await addEntries(cli, inner, entry.entries, name === next ? below : []);
+    } else {
+      const command = name === next ? (await entry.load()).command(cli) : new Command(name);
+      group.addCommand(command.summary(entry.summary));
+    }
+  }
 }
 
 /** The connection that the arguments name, before any command is known. */
@@ -48,20 +58,23 @@ export function connectionOption(args: readonly string[]): string | undefined {
 
 /** What a failure is said to have happened in: the command without its options. */
 export function commandName(args: readonly string[]): string {
-  const [noun, verb] = words(args);
-  const known = noun !== undefined && Object.hasOwn(catalogue, noun) ? catalogue[noun] : undefined;
-  if (noun === undefined || known === undefined) return 'protect';
-  return verb !== undefined && Object.hasOwn(known.verbs, verb) ? `${noun} ${verb}` : noun;
+  return commandPath(args).join(' ') || 'protect';
 }
 
-function words(args: readonly string[]): string[] {
-  const found: string[] = [];
-  for (let index = 0; index < args.length && found.length < 2; index++) {
-    const arg = args[index] ?? '';
-    if (valueOptions.has(arg) && found.length === 0) index++;
-    else if (!arg.startsWith('-') && arg !== 'help') found.push(arg);
+/** The words of the arguments that name a command, or a group of them. */
+export function commandPath(args: readonly string[]): string[] {
+  const path: string[] = [];
+  let entries: Entries | undefined = catalogue;
+  for (let index = 0; index < args.length && entries !== undefined; index++) {
+    const word = args[index] ?? '';
+    if (valueOptions.has(word) && path.length === 0) index++;
+    if (word.startsWith('-') || word === 'help') continue;
+    const entry: Verb | Noun | undefined = Object.hasOwn(entries, word) ? entries[word] : undefined;
+    if (entry === undefined) break;
+    path.push(word);
+    entries = 'entries' in entry ? entry.entries : undefined;
   }
-  return found;
+  return path;
 }
 
 function* everyCommand(command: Command): Generator<Command> {
