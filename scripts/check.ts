@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
 import { missingEntries, readLockFile } from './complete-lock.ts';
-import { staleProtoFiles } from './generated-code.ts';
+import { staleDocs, staleProtoFiles } from './generated-code.ts';
 import { findLeftovers } from './leftovers.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
@@ -20,6 +20,8 @@ const checks: Readonly<Record<string, Check>> = {
   'proto files (buf lint)': () => tool('buf', ['lint', 'packages/proto']),
   'generated code': async () =>
     (await staleProtoFiles()).map((path) => `packages/proto/src/gen/${path} is stale: run npm run gen`),
+  'generated documentation': async () =>
+    (await staleDocs()).map((path) => `${path} is stale: run npm run gen`),
   'package-lock.json': async () =>
     missingEntries(readLockFile(join(root, 'package-lock.json'))).map(
       ({ path, requiredBy }) => `no entry ${path}, wanted by ${requiredBy}: run npm run lock`,

@@ -1,4 +1,5 @@
 // `npm run gen`: everything that is generated and committed.
-import { generateProto } from './generated-code.ts';
+import { generateDocs, generateProto } from './generated-code.ts';
 
 await generateProto();
+await generateDocs();

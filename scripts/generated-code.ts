@@ -1,10 +1,12 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { configurationDocs } from './configuration-docs.ts';
 
 const protoPackage = fileURLToPath(new URL('../packages/proto', import.meta.url));
+const configurationPage = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));
 const generatedFolder = join('src', 'gen');
 
 /** Generates the TypeScript of every .proto file, in place or below `into`. */
@@ -14,6 +16,17 @@ export async function generateProto(into: string = protoPackage): Promise<void> 
     preferLocal: true,
     timeout: 60_000,
   });
+}
+
+/** Writes docs/configuration.md anew. */
+export async function generateDocs(): Promise<void> {
+  await writeFile(configurationPage, configurationDocs());
+}
+
+/** Pages of documentation that are absent or other than what the code says now. */
+export async function staleDocs(): Promise<string[]> {
+  const present = await readFile(configurationPage, 'utf8').catch(() => '');
+  return present === configurationDocs() ? [] : ['docs/configuration.md'];
 }
 
 /** Paths of generated files that are absent, left over or other than what the .proto files give now. */
