@@ -61,6 +61,15 @@ export const catalogue: Entries = {
         summary: 'print messages between zones and daemon',
         load: () => import('./commands/host/idm-snoop.ts'),
       },
+      config: {
+        summary: 'daemon.toml',
+        entries: {
+          check: {
+            summary: 'tell what is wrong with it',
+            load: () => import('./commands/host/config/check.ts'),
+          },
+        },
+      },
     },
   },
 };

@@ -22,6 +22,8 @@ export interface Cli {
   readonly stdout: OutputStream;
   readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where the daemon is: the path of its socket. */
+  readonly socketPath: string;
   /** The daemon, connected on the first call. */
   readonly control: ControlClient;
   /** The status to end with when nothing fails, such as that of a remote command; 0 unless told. */

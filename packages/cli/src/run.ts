@@ -21,19 +21,22 @@ export interface Surroundings {
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const { stdin, stdout, stderr, env } = surroundings;
   let exitCode = 0;
-  let path = '';
+  let connection: ReturnType<Surroundings['connection']> | undefined;
   let client: ControlClient | undefined;
+  const connect = () => {
+    connection ??= surroundings.connection(connectionOption(args));
+    return connection;
+  };
   const cli: Cli = {
     stdin,
     stdout,
     stderr,
     env,
+    get socketPath() {
+      return connect().path;
+    },
     get control() {
-      if (client === undefined) {
-        const connection = surroundings.connection(connectionOption(args));
-        ({ path } = connection);
-        client = connection.open();
-      }
+      client ??= connect().open();
       return client;
     },
     setExitCode(code) {
@@ -47,7 +50,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   } catch (error) {
     // Commander has printed what is wrong already; help and version are no failure.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
-    stderr.write(errorLine(commandName(args), error, path));
+    stderr.write(errorLine(commandName(args), error, connection?.path ?? ''));
     return exitCodeOf(error);
   }
 }

@@ -16,6 +16,8 @@ export interface RunOptions {
   /** Makes output and input a terminal of this size. */
   readonly terminal?: { readonly rows: number; readonly columns: number };
   readonly env?: Readonly<Record<string, string>>;
+  /** Where the daemon's socket is said to be. */
+  readonly socketPath?: string;
 }
 
 /** Runs one command line in this process against a fake daemon. */
@@ -40,7 +42,7 @@ export async function runProtect(
     stderr,
     env: options.env ?? {},
     connection: () => ({
-      path: '/fake/daemon.socket',
+      path: options.socketPath ?? '/fake/daemon.socket',
       open: () => createClient(ControlService, createRouterTransport(daemon.routes)),
     }),
   });
