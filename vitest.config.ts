@@ -1,7 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
-// unit: no other process; integration: real nats-server, sockets, namespaces, registry, QEMU per file;
-// system: the five processes together, one file at a time; long: the same, for minutes. One kind after the other.
+// unit: no other process; integration: real nats-server, sockets, namespaces, registry, QEMU per file; core: what every
+// hypervisor driver must do, through the `protect` command alone; system: the five processes together, one file at a
+// time; long: the same, for minutes. One kind after the other.
 export default defineConfig({
   test: {
     projects: [
@@ -28,8 +29,19 @@ export default defineConfig({
       },
       {
         test: {
-          name: 'system',
+          name: 'core',
           sequence: { groupOrder: 2 },
+          include: ['test/core/**/*.test.ts'],
+          // A host gives up by itself (`patienceMs`), and sooner: Dom0 in emulation takes seconds for a command.
+          testTimeout: 900_000,
+          hookTimeout: 300_000,
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
+          name: 'system',
+          sequence: { groupOrder: 3 },
           include: ['test/system/**/*.test.ts'],
           testTimeout: 120_000,
           hookTimeout: 180_000,
@@ -39,7 +51,7 @@ export default defineConfig({
       {
         test: {
           name: 'long',
-          sequence: { groupOrder: 3 },
+          sequence: { groupOrder: 4 },
           include: ['test/long/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 180_000,

@@ -1,4 +1,4 @@
-// `npm test`: unit, integration and system tests, on zone artefacts that are made first when stale.
+// `npm test`: unit, integration, core and system tests, on zone artefacts that are made first when stale.
 // Arguments go to Vitest; `--project long` runs the suites that take minutes.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
@@ -9,7 +9,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const given = process.argv.slice(2);
 const projects = given.some((argument) => argument.startsWith('--project'))
   ? []
-  : ['--project', 'unit', '--project', 'integration', '--project', 'system'];
+  : ['unit', 'integration', 'core', 'system'].flatMap((name) => ['--project', name]);
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 

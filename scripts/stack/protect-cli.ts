@@ -20,15 +20,21 @@ export interface CliOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** Program and arguments of the real `protect` command against the daemon of this state folder. */
+export function protectCommand(paths: StatePaths, args: readonly string[]): [file: string, args: string[]] {
+  const file = join(projectRoot, 'packages/cli/bin/protect');
+  return [file, ['--connection', `unix://${paths.daemonSocket}`, ...args]];
+}
+
 /** Runs the real `protect` command against the daemon of this state folder; a failure is a result. */
 export async function runProtect(
   paths: StatePaths,
   args: readonly string[],
   options: CliOptions = {},
 ): Promise<CliResult> {
-  const file = join(projectRoot, 'packages/cli/bin/protect');
+  const [file, words] = protectCommand(paths, args);
   const output = options.show ? (['pipe', 'inherit'] as const) : 'pipe';
-  const result = await execa(file, ['--connection', `unix://${paths.daemonSocket}`, ...args], {
+  const result = await execa(file, words, {
     reject: false,
     stdout: output,
     stderr: output,

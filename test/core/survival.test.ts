@@ -1,0 +1,47 @@
+import { expect } from 'vitest';
+import { coreTest } from './core-test.ts';
+import { destroyAllZones, endedZone, launchWorkload, launchZone, listedZone, output } from './guests.ts';
+
+/** Prints numbered lines until told to end, so that a gap or a repetition in its output shows. */
+const counter =
+  'i=0; until [ -e /tmp/end ]; do i=$((i+1)); echo "line $i"; usleep 50000; done; echo "last $i"';
+
+/** A zone with a workload that counts, for the whole file. */
+const test = coreTest
+  .extend('zone', { scope: 'file' }, ({ host }) => launchZone(host, 'survivor'))
+  .extend('workload', { scope: 'file' }, ({ host, zone }) =>
+    launchWorkload(host, zone, 'counter', ['sh', '-c', counter]),
+  );
+
+test('a zone and its workload go on when the daemon is killed', async ({ host, zone, workload }) => {
+  const { domid } = (await listedZone(host, zone)).status;
+  await host.killDaemon();
+  await host.startDaemon();
+  expect((await listedZone(host, zone)).status).toMatchObject({ state: 'ZONE_STATE_READY', domid });
+  expect(await output(host, ['workload', 'exec', workload, 'echo', 'here'])).toBe('here\n');
+});
+
+test('the output of that workload is complete and once only', async ({ host, workload }) => {
+  await using follower = host.start(['workload', 'logs', '--follow', workload]);
+  await follower.line(/^line /);
+  await output(host, ['workload', 'exec', workload, 'touch', '/tmp/end']);
+  const lines = (await follower.end()).stdout.trimEnd().split('\n');
+  const last = Number(/^last (\d+)$/.exec(lines.pop() ?? '')?.[1]);
+  expect(lines).toEqual(Array.from({ length: last }, (_, index) => `line ${index + 1}`));
+});
+
+test('a zone that ended while no daemon was there is found so', async ({ host, zone }) => {
+  const { domid } = (await listedZone(host, zone)).status;
+  await host.killDaemon();
+  await host.endMachine(domid);
+  await host.startDaemon();
+  expect((await endedZone(host, zone)).status).toMatchObject({
+    state: 'ZONE_STATE_FAILED',
+    errorStatus: { message: expect.stringContaining('gone') },
+  });
+});
+
+test('destroying the zone leaves the host as it was', async ({ host }) => {
+  await destroyAllZones(host);
+  expect(await host.leftovers()).toEqual({});
+});
