@@ -91,23 +91,3 @@ test('snooping shows the packets of a zone without secrets', async () => {
   expect(packets.join('\n')).not.toContain('hunter2');
   await destroyZone(stack.client, zone.id);
 });
-
-test('the console of a zone tells of its kernel and its init', async () => {
-  const zone = await launchZone(stack.client, { name: 'talkative', kernelOptions: { verbose: true } });
-  const logs = await stack.output('zone', 'logs', 'talkative');
-  expect(logs).toContain('Linux version');
-  await destroyZone(stack.client, zone.id);
-});
-
-test('the command line lists what runs in every format it knows', async () => {
-  const zone = await launchZone(stack.client, { name: 'listed' });
-  expect(await stack.output('zone', 'list')).toContain('listed');
-  expect(JSON.parse(await stack.output('zone', 'list', '-o', 'json'))).toEqual([
-    expect.objectContaining({ id: zone.id, spec: expect.objectContaining({ name: 'listed' }) }),
-  ]);
-  expect(await stack.output('zone', 'list', '-o', 'simple')).toMatch(
-    new RegExp(`^${zone.id}\tready|^${zone.id}\tlisted`, 'm'),
-  );
-  expect(await stack.output('zone', 'resolve', 'listed')).toBe(zone.id);
-  await destroyZone(stack.client, zone.id);
-});

@@ -83,12 +83,6 @@ describe('an unknown zone or workload is not found', () => {
     expect(error.code).toBe(Code.NotFound);
     expect(error.rawMessage).toMatch(/nobody|00000000/);
   });
-
-  test('the command line says so and exits with 1', async () => {
-    const result = await stack.cli('zone', 'exec', 'nobody', 'true');
-    expect(result.exitCode).toBe(1);
-    expect(result.stderr).toContain('nobody');
-  });
 });
 
 describe('an image is refused', () => {
