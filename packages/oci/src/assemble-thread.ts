@@ -2,13 +2,13 @@ import { Worker } from 'node:worker_threads';
 import type { Accounts, ImageLimits } from './assemble.ts';
 import { ImageError, type ImageErrorKind } from './image-error.ts';
 import type { PackedFormat } from './image-format.ts';
+import type { SourceLocation } from './open-source.ts';
 import type { OnProgress, PullProgress } from './pull-progress.ts';
-import type { ImageReference } from './reference.ts';
 import type { RegistryOptions } from './registry.ts';
 
 /** Everything the thread needs, as plain data. */
 export interface AssembleJob {
-  readonly reference: ImageReference;
+  readonly location: SourceLocation;
   readonly access: RegistryOptions;
   readonly digest: string;
   readonly manifestBytes: Uint8Array;

@@ -25,7 +25,7 @@ try {
 }
 
 async function assemble({
-  reference,
+  location,
   digest,
   manifestBytes,
   configBytes,
@@ -33,7 +33,7 @@ async function assemble({
   directory,
   ...rest
 }: AssembleJob) {
-  const source = openSource(reference, rest.access);
+  const source = openSource(location, rest.access);
   const manifest = parseManifest(manifestBytes, `the manifest of ${source.name}`);
   if ('manifests' in manifest) throw new ImageError('broken', `the manifest of ${source.name} is an index`);
   const diffIds = checkConfig(configBytes, manifest, `the configuration of ${source.name}`);

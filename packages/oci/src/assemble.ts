@@ -144,12 +144,21 @@ async function fetchLayer(
       yield chunk;
     }
   };
-  const blob = verified(await image.source.blob(layer, signal), layer, name);
-  await pipeline(Readable.from(counted(blob), { objectMode: false }), createWriteStream(path), { signal });
+  const fetch = async function* () {
+    yield* await image.source.blob(layer, signal);
+  };
+  const blob = Readable.from(counted(verified(fetch(), layer, name)), { objectMode: false });
+  const keep = image.source.rereadable !== true;
+  await pipeline(blob, keep ? createWriteStream(path) : drain, { signal });
   tracker.layer(index, 'downloaded', layer.size);
-  const open = () => decompress(readChunks(path), name);
+  const open = () => decompress(keep ? readChunks(path) : fetch(), name);
   const checked = withDiffId(open(), diffId, limits.maxLayerBytes, name);
   return { name, size: layer.size, open, headers: await readHeaders(checked, name, entries, limits) };
+}
+
+/** Reads everything and keeps nothing: the checks on the way are what counts. */
+async function drain(source: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const _ of source);
 }
 
 async function readHeaders(

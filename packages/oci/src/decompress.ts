@@ -52,13 +52,20 @@ export async function* withDiffId(
   }
 }
 
-function decoderFor(head: Buffer) {
-  if (head[0] === 0x1f && head[1] === 0x8b) return createGunzip({ chunkSize: chunkBytes });
+/** How a stream that begins with these bytes is compressed; undefined when it is plain. */
+export function compressionOf(head: Buffer): 'gzip' | 'zstd' | undefined {
+  if (head[0] === 0x1f && head[1] === 0x8b) return 'gzip';
   const magic = head.length >= 4 ? head.readUInt32LE(0) : 0;
   // A zstd stream may begin with a skippable frame, as zstd:chunked and pzstd write them.
-  if (magic === 0xfd2fb528 || magic >>> 4 === 0x184d2a5)
-    return createZstdDecompress({ chunkSize: chunkBytes });
-  return undefined;
+  return magic === 0xfd2fb528 || magic >>> 4 === 0x184d2a5 ? 'zstd' : undefined;
+}
+
+function decoderFor(head: Buffer) {
+  const compression = compressionOf(head);
+  if (compression === undefined) return undefined;
+  return compression === 'gzip'
+    ? createGunzip({ chunkSize: chunkBytes })
+    : createZstdDecompress({ chunkSize: chunkBytes });
 }
 
 async function* prepend(head: Buffer, rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {

@@ -1,3 +1,5 @@
+import { ImageError } from './image-error.ts';
+
 /** Forms in which an image is kept: a filesystem to attach, or the merged layers as one archive. */
 export type ImageFormat = 'squashfs' | 'erofs' | 'tar' | 'directory';
 
@@ -8,4 +10,13 @@ export type PackedFormat = (typeof packedFormats)[number];
 
 export function isPackedFormat(format: string): format is PackedFormat {
   return format === 'squashfs' || format === 'tar';
+}
+
+/** `unsupported`, naming the formats there are. */
+export function checkPackedFormat(format: ImageFormat): PackedFormat {
+  if (isPackedFormat(format)) return format;
+  throw new ImageError(
+    'unsupported',
+    `images cannot be packed as ${format} yet; use ${packedFormats.join(' or ')}`,
+  );
 }

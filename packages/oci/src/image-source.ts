@@ -2,10 +2,12 @@ import { type Descriptor, verified } from './descriptor.ts';
 import { ImageError } from './image-error.ts';
 import { checkConfig, choosePlatform, type Manifest, maxManifestBytes, parseManifest } from './manifest.ts';
 
-/** A place that images come from: an OCI layout folder or a registry's repository. */
+/** A place that images come from: an OCI layout folder, a registry's repository or an archive. */
 export interface ImageSource {
   /** What errors and logs call it. */
   readonly name: string;
+  /** Its blobs cannot change and cost little, so that they may be read again rather than kept. */
+  readonly rereadable?: true;
   /** Bytes of the manifest or index that the reference points to, with their digest, not yet checked. */
   root(signal: AbortSignal): Promise<{ readonly bytes: Uint8Array; readonly digest: string }>;
   /** Bytes of a manifest named by an index. */

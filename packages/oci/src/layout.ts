@@ -11,7 +11,7 @@ import { readHandle } from './read-chunks.ts';
 const markerSchema = z.object({ imageLayoutVersion: z.literal('1.0.0') });
 
 /** Annotation by which an OCI layout names its images. */
-const refName = 'org.opencontainers.image.ref.name';
+export const layoutRefName = 'org.opencontainers.image.ref.name';
 
 /**
  * The image `tag` of an OCI layout folder; without a tag `latest`, or the only image there is. Nothing is read yet.
@@ -25,7 +25,7 @@ export function openLayout(directory: string, tag?: string): ImageSource {
     name,
     async root() {
       const marker = await readSmall(join(directory, 'oci-layout'), 'the folder is no OCI layout');
-      checkMarker(marker, join(directory, 'oci-layout'));
+      checkLayoutMarker(marker, join(directory, 'oci-layout'));
       const indexPath = join(directory, 'index.json');
       const index = parseIndex(await readSmall(indexPath, 'the OCI layout is incomplete'), indexPath);
       const descriptor = chooseTag(index, tag, directory);
@@ -41,7 +41,8 @@ export function openLayout(directory: string, tag?: string): ImageSource {
   };
 }
 
-function checkMarker(bytes: Buffer, path: string): void {
+/** Checks the contents of the file `oci-layout`; `path` is what errors call it. */
+export function checkLayoutMarker(bytes: Buffer, path: string): void {
   let value: unknown;
   try {
     value = JSON.parse(bytes.toString('utf8'));
@@ -55,13 +56,13 @@ function checkMarker(bytes: Buffer, path: string): void {
 
 function chooseTag(index: Index, tag: string | undefined, directory: string): Descriptor {
   const named = (wanted: string) =>
-    index.manifests.filter(({ annotations }) => annotations?.[refName] === wanted);
+    index.manifests.filter(({ annotations }) => annotations?.[layoutRefName] === wanted);
   const matches = named(tag ?? 'latest');
   const candidates = matches.length === 0 && tag === undefined ? index.manifests : matches;
   const [only, ...others] = candidates;
   if (only !== undefined && others.length === 0) return only;
   if (only === undefined) {
-    const tags = index.manifests.flatMap(({ annotations }) => annotations?.[refName] ?? []);
+    const tags = index.manifests.flatMap(({ annotations }) => annotations?.[layoutRefName] ?? []);
     const has = tags.length === 0 ? 'no tags' : `the tags ${tags.slice(0, 20).join(', ')}`;
     throw new ImageError('not-found', `${directory} has no image ${tag ?? ''}; its index.json has ${has}`);
   }

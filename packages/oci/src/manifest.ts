@@ -51,12 +51,12 @@ export function parseManifest(bytes: Uint8Array, name: string): Manifest | Index
 
 /** The index of an OCI layout or registry. */
 export function parseIndex(bytes: Uint8Array, name: string): Index {
-  return check(indexSchema, parseJson(bytes, name), name);
+  return checkJson(indexSchema, bytes, name);
 }
 
 /** Checks the parts of an image configuration that decide whether and how it can be unpacked. */
 export function checkConfig(bytes: Uint8Array, manifest: Manifest, name: string): readonly string[] {
-  const config = check(configSchema, parseJson(bytes, name), name);
+  const config = checkJson(configSchema, bytes, name);
   if (config.os !== 'linux' || config.architecture !== 'amd64') {
     throw new ImageError(
       'unsupported',
@@ -89,6 +89,11 @@ export function choosePlatform(index: Index, name: string): Descriptor {
     'unsupported',
     `${name} has no image for linux/amd64, only for ${offered.join(', ') || 'nothing'}`,
   );
+}
+
+/** A JSON document of some shape; `name` says in errors which it is. */
+export function checkJson<T>(schema: z.ZodType<T>, bytes: Uint8Array, name: string): T {
+  return check(schema, parseJson(bytes, name), name);
 }
 
 function parseJson(bytes: Uint8Array, name: string): unknown {

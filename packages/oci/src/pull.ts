@@ -1,15 +1,20 @@
-import { rm } from 'node:fs/promises';
 import { defaultImageLimits, type ImageLimits } from './assemble.ts';
-import { assembleOnThread } from './assemble-thread.ts';
 import { openImageCache, type PackedImage } from './image-cache.ts';
-import { ImageError } from './image-error.ts';
-import { type ImageFormat, isPackedFormat, type PackedFormat, packedFormats } from './image-format.ts';
-import { resolveManifest, withConfig } from './image-source.ts';
+import {
+  checkPackedFormat,
+  type ImageFormat,
+  isPackedFormat,
+  type PackedFormat,
+  packedFormats,
+} from './image-format.ts';
+import { resolveManifest } from './image-source.ts';
+import { createArchiveImport } from './import-archive.ts';
 import { openSource } from './open-source.ts';
 import type { OnProgress, PullProgress } from './pull-progress.ts';
 import { formatReference, type ImageReference, parseReference } from './reference.ts';
 import type { RegistryAuth } from './registry-auth.ts';
 import { SharedRuns } from './shared-run.ts';
+import { removedMeanwhile, storeImage } from './store-image.ts';
 
 export interface ImageStoreOptions {
   /** Folder of the packed images; made when missing, and owned by this process. */
@@ -41,13 +46,14 @@ export interface PullOptions {
 export function createImageStore(options: ImageStoreOptions) {
   const cache = openImageCache(options.cacheDir);
   const limits = { ...defaultImageLimits, ...options.limits };
+  const parts = { cache, limits, logger: options.logger };
   const runs = new SharedRuns<void, PullProgress>();
 
   /** Finds or makes the packed image of a reference. Throws `ImageError`. */
   async function pull(request: PullOptions): Promise<PackedImage> {
     const { signal, onProgress = () => undefined } = request;
     const reference = parseReference(request.reference);
-    const format = checkFormat(request.format ?? 'squashfs');
+    const format = checkPackedFormat(request.format ?? 'squashfs');
     const name = formatReference(reference);
     onProgress({ phase: 'started', layers: [] });
     const known = await knownImage(reference, name, format, request);
@@ -66,38 +72,13 @@ export function createImageStore(options: ImageStoreOptions) {
     const { digest } = resolved;
     const assemble = async (shared: AbortSignal, report: OnProgress) => {
       if (!request.overwriteCache && (await cache.get(digest, format)) !== undefined) return;
-      report({ phase: 'config-download', layers: [] });
-      const { configBytes, manifestBytes } = await withConfig(resolved, shared);
-      const staging = await cache.stage();
-      try {
-        const job = {
-          reference,
-          access,
-          digest,
-          manifestBytes,
-          configBytes,
-          format,
-          directory: staging,
-          limits,
-        };
-        const { sizeBytes, accounts } = await assembleOnThread(job, { onProgress: report, signal: shared });
-        await cache.commit(staging, {
-          digest,
-          format,
-          manifest: manifestBytes,
-          config: configBytes,
-          accounts,
-        });
-        options.logger?.info({ image: name, digest, format, sizeBytes }, 'packed an image');
-      } finally {
-        await rm(staging, { recursive: true, force: true });
-      }
+      const source = { location: reference, access };
+      await storeImage(parts, { resolved, source, format }, { onProgress: report, signal: shared });
     };
     await runs.join(`${digest} ${format}`, assemble, { signal, onReport: onProgress });
     await cache.name(name, digest);
     const packed = await cache.get(digest, format);
-    if (packed === undefined)
-      throw new ImageError('unavailable', `${name} was removed while it was pulled; pull it again`);
+    if (packed === undefined) throw removedMeanwhile(name);
     onProgress({ phase: 'complete', layers: [] });
     return packed;
   }
@@ -118,6 +99,9 @@ export function createImageStore(options: ImageStoreOptions) {
   return {
     pull,
 
+    /** Takes in the image of an archive that is being uploaded. */
+    importArchive: createArchiveImport(parts),
+
     /** Every packed image, by digest. */
     list: () => cache.list(),
 
@@ -134,11 +118,3 @@ export function createImageStore(options: ImageStoreOptions) {
 }
 
 export type ImageStore = ReturnType<typeof createImageStore>;
-
-function checkFormat(format: ImageFormat): PackedFormat {
-  if (isPackedFormat(format)) return format;
-  throw new ImageError(
-    'unsupported',
-    `images cannot be packed as ${format} yet; use ${packedFormats.join(' or ')}`,
-  );
-}
