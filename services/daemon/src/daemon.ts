@@ -1,35 +1,30 @@
-import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import { publishEvent } from '@protect/bus/events';
 import { watchPresence } from '@protect/bus/presence';
-import { serveOnBus } from '@protect/bus/serve';
 import { createBusTransport } from '@protect/bus/transport';
 import type { DaemonConfig } from '@protect/config/daemon-config';
 import { openSource } from '@protect/oci/open-source';
 import { createImageStore } from '@protect/oci/pull';
 import { parseReference } from '@protect/oci/reference';
 import { unpackZoneInitrd, unpackZoneKernel } from '@protect/oci/zone-kernel';
-import { ControlService } from '@protect/proto/control';
 import { NetworkService } from '@protect/proto/network';
 import { StorageService } from '@protect/proto/storage';
 import { openDatabase } from '@protect/service/database';
 import type { RunningService, ServiceContext } from '@protect/service/run';
 import { version } from '@protect/service/version';
-import { errorInterceptor } from './control/interceptor.ts';
 import { controlService } from './control/service.ts';
 import { eventOf } from './events/bus-event.ts';
 import { startOutboxPublisher } from './events/outbox-publisher.ts';
 import { createWatchHub } from './events/watch-hub.ts';
 import { createHostStatus } from './host/host-status.ts';
 import { loadHostUuid } from './host/host-uuid.ts';
-import { probeAcceleration } from './hypervisor/qemu/acceleration.ts';
-import { createQemuHypervisor } from './hypervisor/qemu/driver.ts';
+import { chooseHypervisor } from './hypervisor/choose.ts';
 import { startIdmLink } from './idm/link.ts';
 import { createIdmSnoop } from './idm/snoop.ts';
 import { createImageLookup } from './images/image-lookup.ts';
 import { storedReference } from './images/stored-boot-image.ts';
-import { listen } from './listen.ts';
 import { createConfigurator } from './peers/configurator.ts';
+import { serveControl } from './serve-control.ts';
 import { migrations } from './state/migrations.ts';
 import { openState } from './state/state.ts';
 import type { ZoneAccess } from './workloads/deps.ts';
@@ -37,7 +32,6 @@ import { Workloads } from './workloads/workloads.ts';
 import { adoptZones } from './zones/adopt.ts';
 import { bootDefaults } from './zones/boot-defaults.ts';
 import { createBootImages } from './zones/boot-images.ts';
-import { probingHypervisor } from './zones/probing-hypervisor.ts';
 import { ZoneSupervisor } from './zones/supervisor.ts';
 import { Zones } from './zones/zones.ts';
 
@@ -62,7 +56,6 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     createBusTransport(bus, service, { defaultTimeoutMs: callTimeoutMs });
   const storage = createClient(StorageService, transport('storage'));
   const network = createClient(NetworkService, transport('network'));
-  const hostStatus = createHostStatus({ hostUuid, version, network, logger });
 
   const { dockerHubMirror } = config.oci;
   const imageStore = createImageStore({ cacheDir: paths.imageCache, dockerHubMirror, logger });
@@ -85,14 +78,13 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   });
 
   const snoop = createIdmSnoop();
-  const hypervisor = probingHypervisor(
-    (acceleration) => createQemuHypervisor({ paths, logger, acceleration }),
-    async () => {
-      const { kernelPath } = await bootImages.kernel(undefined, stop.signal);
-      const recordPath = join(paths.bootCache, 'acceleration.json');
-      return await probeAcceleration({ kernelPath, recordPath, logger, signal: stop.signal });
-    },
-  );
+  const { hypervisor, prepare, memory, cpus } = await chooseHypervisor(context.flags.hypervisor, {
+    paths,
+    logger,
+    bootImages,
+    signal: stop.signal,
+  });
+  const hostStatus = createHostStatus({ hostUuid, version, network, memory, logger });
   const zoneDeps = {
     state,
     paths,
@@ -110,7 +102,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     new Workloads({ state, paths, storage, images, logger, background, zones: lateZones() }),
   );
   const supervisor: ZoneSupervisor = parts.use(new ZoneSupervisor(zoneDeps, workloads));
-  const zones = new Zones({ ...zoneDeps, supervisor });
+  const zones = new Zones({ ...zoneDeps, supervisor, hostMemory: memory, hostCpus: cpus });
 
   const watchHub = createWatchHub();
   const publisher = parts.use(
@@ -165,14 +157,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     logger,
     background,
   });
-  const interceptors = [errorInterceptor(logger)];
-  parts.use(
-    await serveOnBus(bus, (router) => void router.service(ControlService, methods), {
-      interceptors,
-      version,
-    }),
-  );
-  parts.use(await listen({ path: paths.daemonSocket, methods, interceptors }));
+  parts.use(await serveControl({ methods, config, paths, bus, hostUuid, logger }));
 
   const all = parts.move();
   return {
@@ -187,7 +172,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   /** So that the first launch need not wait for it; a launch tries again and tells what is wrong. */
   async function unpackDefaults(): Promise<void> {
     try {
-      await Promise.all([hypervisor.probed(), bootImages.initrd(undefined, stop.signal)]);
+      await Promise.all([prepare(), bootImages.initrd(undefined, stop.signal)]);
     } catch (error) {
       logger.warn({ err: error, ...defaults }, 'zones have no default kernel or ramdisk yet');
     }

@@ -4,7 +4,11 @@ import { startDaemon } from './daemon.ts';
 
 await runService({
   name: 'daemon',
-  flags: { 'zone-kernel': { type: 'string' }, 'zone-initrd': { type: 'string' } },
+  flags: {
+    'zone-kernel': { type: 'string' },
+    'zone-initrd': { type: 'string' },
+    hypervisor: { type: 'string' },
+  },
   start: {
     async configure(options) {
       const config = await readConfiguration(options);

@@ -3,7 +3,7 @@ import type { GetHostStatusReplySchema } from '@protect/proto/control';
 import type { GetHostAddressesResponse } from '@protect/proto/network';
 import type { Logger } from 'pino';
 import type { NetworkClient } from '../peers/peer-clients.ts';
-import { type HostMemory, readHostMemory } from '../zones/admission.ts';
+import type { HostMemory } from '../zones/admission.ts';
 
 export interface HostStatus {
   read(): Promise<MessageInitShape<typeof GetHostStatusReplySchema>>;
@@ -15,6 +15,8 @@ interface HostStatusDeps {
   readonly hostUuid: string;
   readonly version: string;
   readonly network: Pick<NetworkClient, 'getHostAddresses'>;
+  /** What zones can have. */
+  readonly memory: () => Promise<HostMemory>;
   readonly logger: Logger;
 }
 
@@ -24,16 +26,16 @@ const memoryAgeMs = 1_000;
 const mibBytes = 1024n * 1024n;
 
 /** What this host is; its addresses are empty until protect-network has told them. */
-export function createHostStatus({ hostUuid, version, network, logger }: HostStatusDeps): HostStatus {
+export function createHostStatus({ hostUuid, version, network, memory, logger }: HostStatusDeps): HostStatus {
   let addresses: GetHostAddressesResponse | undefined;
-  let memory: { readonly read: Promise<HostMemory>; readonly at: number } | undefined;
+  let shown: { readonly read: Promise<HostMemory>; readonly at: number } | undefined;
 
   /** Its reading waits for other files' writing, so one serves all who ask about the same time. */
   function recentMemory(): Promise<HostMemory> {
-    if (memory === undefined || performance.now() - memory.at > memoryAgeMs) {
-      memory = { read: readHostMemory(), at: performance.now() };
+    if (shown === undefined || performance.now() - shown.at > memoryAgeMs) {
+      shown = { read: memory(), at: performance.now() };
     }
-    return memory.read;
+    return shown.read;
   }
 
   return {

@@ -1,8 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { Duplex, type Readable } from 'node:stream';
+import { Duplex } from 'node:stream';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/config/ids';
 import { settledWithin, withDeadline } from '../deadline.ts';
+import { tailOf } from '../output-tail.ts';
 import { identifyProcess, kill, type ProcessIdentity } from '../process-identity.ts';
 
 /** Milliseconds from the start of the process until its monitor greets. */
@@ -13,9 +14,6 @@ const endGraceMs = 100;
 
 /** Milliseconds for a killed process to be gone. */
 const killDeadlineMs = 10_000;
-
-/** Bytes kept of what QEMU says on its standard error. */
-const stderrMaxBytes = 16 * 1024;
 
 const searchPath = '/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -28,15 +26,6 @@ export interface LaunchedProcess {
   greeted(signal: AbortSignal): Promise<void>;
   /** Waits until it is gone; kills it unless it ends by itself, in which case it answers how. */
   end(): Promise<string | undefined>;
-}
-
-function tailOf(stream: Readable): () => string {
-  let tail = Buffer.alloc(0);
-  stream.on('data', (chunk: Buffer) => {
-    tail = Buffer.concat([tail, chunk]).subarray(-stderrMaxBytes);
-  });
-  stream.on('error', () => undefined);
-  return () => tail.toString().trim();
 }
 
 function describeExit(code: number | null, signal: NodeJS.Signals | null, said: string): string {

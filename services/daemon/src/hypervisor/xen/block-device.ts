@@ -1,0 +1,19 @@
+import { stat } from 'node:fs/promises';
+import { Code, ConnectError } from '@connectrpc/connect';
+import type { DomainDisk } from '../hypervisor.ts';
+import { attachLoop } from './loop-devices.ts';
+
+/**
+ * The block device of a disk: itself, or a loop device over its file. FAILED_PRECONDITION when this host
+ * cannot open it.
+ */
+export async function blockDevice(losetup: string, disk: DomainDisk): Promise<string> {
+  try {
+    if ((await stat(disk.path)).isBlockDevice()) return disk.path;
+    return await attachLoop(losetup, disk.path, disk.readOnly);
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    const text = `disk ${disk.serial}: this host cannot open ${disk.path}: ${reason}`;
+    throw new ConnectError(text, Code.FailedPrecondition, undefined, undefined, error);
+  }
+}
