@@ -35,6 +35,8 @@ const run = promisify(execFile);
 const hostUuid = '8a1e7a5e-0000-4000-8000-000000000001';
 const zone = zoneRecordOf({ status: { state: 'ready' } });
 
+const bounds = { maxMessageBytes: 1024 * 1024, maxConnections: 100 };
+
 let host: TestHost;
 let daemon: TestDaemon;
 let listener: AsyncDisposable;
@@ -62,7 +64,13 @@ beforeAll(async () => {
   });
   daemon.state.onChange((change) => watchHub.publish(change));
   await daemon.state.zones.insert(zone);
-  listener = await listen({ path, methods, interceptors: [errorInterceptor(host.logger)] });
+  listener = await listen({
+    path,
+    methods,
+    interceptors: [errorInterceptor(host.logger)],
+    ...bounds,
+    logger: host.logger,
+  });
 });
 
 afterAll(async () => {
@@ -195,6 +203,7 @@ describe('control socket', () => {
   });
 
   it('refuses a path on which another daemon answers', async () => {
-    await expect(listen({ path, methods, interceptors: [] })).rejects.toThrow(/another process answers/);
+    const second = listen({ path, methods, interceptors: [], ...bounds, logger: host.logger });
+    await expect(second).rejects.toThrow(/another process answers/);
   });
 });

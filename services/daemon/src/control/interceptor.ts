@@ -1,69 +1,84 @@
-import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { ImageError, type ImageErrorKind } from '@protect/oci/image-error';
+import { Code, type ConnectError, type Interceptor } from '@connectrpc/connect';
 import type { Logger } from 'pino';
+import { abortError, toCallError } from './call-error.ts';
 
-const imageCodes: Record<ImageErrorKind, Code> = {
-  'not-found': Code.NotFound,
-  broken: Code.InvalidArgument,
-  denied: Code.PermissionDenied,
-  unavailable: Code.Unavailable,
-  unsupported: Code.Unimplemented,
-  limit: Code.ResourceExhausted,
-  invalid: Code.InvalidArgument,
-};
-
-/** The error that a caller gets; what is unknown is told in the log alone. */
-export function toWireError(error: unknown): ConnectError {
-  if (error instanceof ConnectError) return error;
-  if (error instanceof ImageError) {
-    return new ConnectError(error.message, imageCodes[error.kind], undefined, undefined, error);
-  }
-  if (error instanceof Error && error.name === 'AbortError') {
-    return new ConnectError('the call was canceled', Code.Canceled, undefined, undefined, error);
-  }
-  const text = 'the daemon failed to carry this out; its log says why';
-  return new ConnectError(text, Code.Internal, undefined, undefined, error);
-}
-
-/** Maps every error once, and logs those that are the daemon's own fault. */
+/**
+ * Ends every call when its caller goes away or its deadline passes, maps every error once, and logs those that
+ * are the daemon's own fault.
+ */
 export function errorInterceptor(logger: Logger): Interceptor {
-  const funnel = (thrown: unknown, method: string, message: unknown, signal: AbortSignal): ConnectError => {
-    const mapped = toWireError(goneCaller(thrown, signal));
-    if (mapped.code === Code.Internal) {
-      logger.error({ err: thrown, method, ...subject(message) }, 'a call failed');
-    } else {
-      logger.debug({ code: Code[mapped.code], message: mapped.rawMessage, method }, 'a call was refused');
-    }
-    return mapped;
-  };
   return (next) => async (request) => {
+    const { signal } = request;
     const method = request.method.name;
     const message = request.stream ? undefined : request.message;
+    const funnel = (thrown: unknown): ConnectError => {
+      const mapped = toCallError(thrown, method, signal);
+      if (mapped.code === Code.Internal) {
+        logger.error({ err: thrown, method, ...subject(message) }, 'a call failed');
+      } else {
+        logger.debug({ code: Code[mapped.code], message: mapped.rawMessage, method }, 'a call was refused');
+      }
+      return mapped;
+    };
+    const call = abortable(method, signal);
     try {
-      const response = await next(request);
+      const response = await call.untilAborted(() => next(request));
       if (!response.stream) return response;
-      return {
-        ...response,
-        message: mapStream(response.message, (error) => funnel(error, method, message, request.signal)),
-      };
+      return { ...response, message: follow(response.message, abortable(method, signal), funnel) };
     } catch (error) {
-      throw funnel(error, method, message, request.signal);
+      throw funnel(error);
+    } finally {
+      call.forget();
     }
   };
 }
 
-/** What breaks because the caller has gone away is nobody's fault. */
-function goneCaller(thrown: unknown, signal: AbortSignal): unknown {
-  if (!signal.aborted || thrown instanceof ConnectError) return thrown;
-  return new ConnectError('the caller went away', Code.Canceled, undefined, undefined, thrown);
+async function* follow<T>(
+  messages: AsyncIterable<T>,
+  call: Abortable,
+  funnel: (thrown: unknown) => ConnectError,
+) {
+  const iterator = messages[Symbol.asyncIterator]();
+  try {
+    while (true) {
+      const { done, value } = await call.untilAborted(() => iterator.next());
+      if (done === true) return;
+      yield value;
+    }
+  } catch (error) {
+    throw funnel(error);
+  } finally {
+    call.forget();
+    // What still waits inside ends by the signal; nobody waits for that.
+    iterator.return?.().catch(() => undefined);
+  }
 }
 
-async function* mapStream<T>(stream: AsyncIterable<T>, map: (error: unknown) => ConnectError) {
-  try {
-    yield* stream;
-  } catch (error) {
-    throw map(error);
-  }
+interface Abortable {
+  /**
+   * What `work` gives. Rejects when the signal fires, also when `work` does not heed it, and when `work` ended
+   * in peace only because it did: the caller has to know that it was not all.
+   */
+  untilAborted<T>(work: () => Promise<T>): Promise<T>;
+  forget(): void;
+}
+
+function abortable(method: string, signal: AbortSignal): Abortable {
+  let fail: ((error: ConnectError) => void) | undefined;
+  const onAbort = () => fail?.(abortError(method, signal.reason));
+  signal.addEventListener('abort', onAbort, { once: true });
+  return {
+    async untilAborted<T>(work: () => Promise<T>) {
+      if (signal.aborted) throw abortError(method, signal.reason);
+      const { promise, resolve, reject } = Promise.withResolvers<T>();
+      fail = reject;
+      work().then(resolve, reject);
+      const value = await promise;
+      if (signal.aborted) throw abortError(method, signal.reason);
+      return value;
+    },
+    forget: () => signal.removeEventListener('abort', onAbort),
+  };
 }
 
 /** Ids of what a request is about. */
