@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { CommandOptions, CommandResult, CoreHost } from './core-host.ts';
+import type { CommandResult, CoreHost } from './core-host.ts';
 
 /** Memory that is enough for a dozen small workloads, so that several zones fit into a small host. */
 const memoryMib = '192';
@@ -38,12 +38,8 @@ export function said({ command, exitCode, stdout, stderr }: CommandResult): stri
 }
 
 /** Runs a `protect` command that must succeed; gives its standard output. */
-export async function output(
-  host: CoreHost,
-  args: readonly string[],
-  options?: CommandOptions,
-): Promise<string> {
-  const result = await host.protect(args, options);
+export async function output(host: CoreHost, args: readonly string[]): Promise<string> {
+  const result = await host.protect(args);
   if (result.exitCode !== 0) throw new Error(said(result));
   return result.stdout;
 }
@@ -75,9 +71,8 @@ export async function runWorkload(
   host: CoreHost,
   zone: string,
   command: readonly string[],
-  options?: CommandOptions,
 ): Promise<CommandResult> {
-  return host.protect(['workload', 'launch', '--attach', '--zone', zone, host.image, ...command], options);
+  return host.protect(['workload', 'launch', '--attach', '--zone', zone, host.image, ...command]);
 }
 
 export async function listZones(host: CoreHost): Promise<ListedZone[]> {

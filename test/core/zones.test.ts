@@ -17,8 +17,11 @@ import {
 
 /** Two zones for the whole file, the first with all messages of its kernel. */
 const test = coreTest
-  .extend('one', { scope: 'file' }, ({ host }) => launchZone(host, 'one', '--kernel-verbose'))
-  .extend('two', { scope: 'file' }, ({ host }) => launchZone(host, 'two'));
+  .extend('both', { scope: 'file' }, ({ host }) =>
+    Promise.all([launchZone(host, 'one', '--kernel-verbose'), launchZone(host, 'two')]),
+  )
+  .extend('one', { scope: 'file' }, ({ both }) => both[0])
+  .extend('two', { scope: 'file' }, ({ both }) => both[1]);
 
 test('a zone that was launched is listed as ready, with an address of each family', async ({ host, one }) => {
   const zone = await listedZone(host, one);
@@ -40,7 +43,7 @@ test('a command runs in the zone itself, next to its workloads', async ({ host, 
 });
 
 test('a name that several zones have means the newest', async ({ host, one }) => {
-  const other = await launchZone(host, 'one');
+  const other = (await output(host, ['zone', 'launch', '--name', 'one'])).trim();
   expect(await output(host, ['zone', 'resolve', 'one'])).toBe(`${other}\n`);
   await destroyZone(host, other);
   expect(await output(host, ['zone', 'resolve', 'one'])).toBe(`${one}\n`);
