@@ -22,12 +22,17 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const nodeBinary = join(root, 'node_modules/node/bin/node');
 const lockStamp = join(root, 'node_modules/.protect-lock');
 
-/** What each command runs on Node 26. `root` commands change the host and need uid 0. */
+/**
+ * What each command runs on Node 26. Those that `needsRoot` change the host and need uid 0; `morePackages` names a
+ * table of Debian packages that only they want.
+ */
 const commands = {
   start: { script: 'scripts/start.ts', needsRoot: true },
   stop: { script: 'scripts/stop.ts', needsRoot: true },
   test: { script: 'scripts/test.ts', needsRoot: true },
   bench: { script: 'bench/run.ts', needsRoot: true },
+  xen: { script: 'scripts/xen/run.ts', needsRoot: true, morePackages: 'xen' },
+  'test:xen': { script: 'scripts/xen/test.ts', needsRoot: true, morePackages: 'xen' },
   build: { script: 'zone/build.ts', needsRoot: true },
   check: { script: 'scripts/check.ts', needsRoot: false },
   gen: { script: 'scripts/gen.ts', needsRoot: false },
@@ -66,6 +71,14 @@ const packages = {
   curl: 'a foreign client of the control API, in tests',
 };
 
+const furtherPackages = {
+  xen: {
+    mmdebstrap: 'makes the Debian that runs on Xen',
+    'debian-archive-keyring': 'the keys of its packages',
+    'openssh-client': 'runs commands in it',
+  },
+};
+
 const systems = [
   { id: 'debian', version: '12', renamed: {} },
   { id: 'ubuntu', version: '24.04', renamed: { 'libclang-rt-14-dev': 'libclang-rt-18-dev' } },
@@ -94,30 +107,31 @@ async function main() {
       `npm ${name} makes network namespaces and virtual machines: run it as root (sudo npm ${name})`,
     );
   }
-  if (name !== 'stop') await bringIn();
+  if (name !== 'stop') await bringIn({ ...packages, ...furtherPackages[command.morePackages] });
   process.exitCode = await runOnNode26(command.script, args);
 }
 
-async function bringIn() {
-  if (process.env.PROTECT_SETUP !== 'skip') await bringInDebianPackages(identifySystem());
+async function bringIn(debianPackages) {
+  if (process.env.PROTECT_SETUP !== 'skip')
+    await bringInDebianPackages(debianPackages, identifySystem(debianPackages));
   await bringInNpmPackages();
 }
 
-function identifySystem() {
+function identifySystem(debianPackages) {
   const release = existsSync('/etc/os-release') ? readFileSync('/etc/os-release', 'utf8') : '';
   const field = (key) => new RegExp(`^${key}="?([^"\n]*)"?$`, 'm').exec(release)?.[1] ?? 'unknown';
   const system = systems.find(({ id, version }) => field('ID') === id && field('VERSION_ID') === version);
   if (process.platform !== 'linux' || process.arch !== 'x64' || !system) {
     throw new SetupError(
       `this is ${field('ID')} ${field('VERSION_ID')} on ${process.arch}; Protect is set up on Debian 12 (x86-64), and untested on Ubuntu 24.04.\n` +
-        `To go on regardless, bring in the programs of these Debian packages yourself and set PROTECT_SETUP=skip:\n  ${Object.keys(packages).join(' ')}`,
+        `To go on regardless, bring in the programs of these Debian packages yourself and set PROTECT_SETUP=skip:\n  ${Object.keys(debianPackages).join(' ')}`,
     );
   }
   return system;
 }
 
-async function bringInDebianPackages(system) {
-  const wanted = Object.entries(packages).map(([name, reason]) => ({
+async function bringInDebianPackages(debianPackages, system) {
+  const wanted = Object.entries(debianPackages).map(([name, reason]) => ({
     name: system.renamed[name] ?? name,
     reason,
   }));
