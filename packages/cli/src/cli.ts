@@ -26,6 +26,8 @@ export interface Cli {
   readonly socketPath: string;
   /** The daemon, connected on the first call. */
   readonly control: ControlClient;
+  /** Aborted when the user wants this to end; calls of the daemon end by themselves then. */
+  readonly interrupted: AbortSignal;
   /** The status to end with when nothing fails, such as that of a remote command; 0 unless told. */
   setExitCode(code: number): void;
 }

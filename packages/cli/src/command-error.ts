@@ -12,6 +12,9 @@ export class CommandError extends Error {
 /** What the shell is told when the command line itself makes no sense. */
 export const usageExitCode = 2;
 
+/** What the shell is told after Ctrl-C. */
+export const interruptedExitCode = 130;
+
 /** The command line asks for something impossible. */
 export function usageError(message: string): CommandError {
   return new CommandError(message, { exitCode: usageExitCode });

@@ -7,6 +7,7 @@ import { createConnectTransport, Http2SessionManager } from '@connectrpc/connect
 import { ControlService } from '@protect/proto/control';
 import type { ControlClient } from './cli.ts';
 import { usageError } from './command-error.ts';
+import { endCallsOn } from './interrupt.ts';
 
 const installedSocket = '/var/lib/edera/protect/daemon.socket';
 const checkoutRoot = fileURLToPath(new URL('../../..', import.meta.url));
@@ -36,8 +37,8 @@ function parseConnection(text: string): string {
   );
 }
 
-/** A client of the control API on a unix socket, and what ends its connection. */
-export function connectControl(path: string): { client: ControlClient; close(): void } {
+/** A client of the control API on a unix socket; its calls end when `interrupted` is aborted. */
+export function connectControl(path: string, interrupted: AbortSignal): ControlClient {
   // The authority has to be a host's name: HTTP/2 servers refuse a path there.
   const authority = 'http://localhost';
   const session = new Http2SessionManager(authority, {}, { createConnection: () => connect(path) });
@@ -47,6 +48,7 @@ export function connectControl(path: string): { client: ControlClient; close(): 
     sessionManager: session,
     // On the same machine compressing costs more than it saves.
     acceptCompression: [],
+    interceptors: [endCallsOn(interrupted)],
   });
-  return { client: createClient(ControlService, transport), close: () => session.abort() };
+  return createClient(ControlService, transport);
 }

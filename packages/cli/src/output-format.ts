@@ -1,7 +1,9 @@
 import { type DescMessage, type MessageShape, toJson } from '@bufbuild/protobuf';
 import { type Command, Option } from 'commander';
 import type { Cli } from './cli.ts';
+import { showsColours } from './colours.ts';
 import { keyValueLine } from './key-value.ts';
+import { printable } from './printable.ts';
 import { type Cell, renderTable } from './table.ts';
 import { write } from './write.ts';
 
@@ -31,24 +33,25 @@ export function outputFormat<Format extends string>(options: {
 }
 
 /** How one kind of object is listed. */
-export interface Listing<Desc extends DescMessage> {
-  readonly desc: Desc;
+export interface Listing<Item> {
+  readonly json: (item: Item) => unknown;
   readonly header: readonly string[];
-  readonly row: (item: MessageShape<Desc>) => readonly Cell[];
+  /** Cells of a table; `index` counts from 0. */
+  readonly row: (item: Item, index: number) => readonly Cell[];
   /** Columns of the tab-separated form. */
-  readonly simple: (item: MessageShape<Desc>) => readonly string[];
+  readonly simple: (item: Item) => readonly string[];
   /** Said instead of a table without rows. */
   readonly empty: string;
 }
 
 /** Prints a list in one of its formats. */
-export async function printList<Desc extends DescMessage>(
+export async function printList<Item>(
   cli: Cli,
-  listing: Listing<Desc>,
-  items: readonly MessageShape<Desc>[],
+  listing: Listing<Item>,
+  items: readonly Item[],
   format: ListFormat,
 ): Promise<void> {
-  const json = () => items.map((item) => toJson(listing.desc, item));
+  const json = () => items.map(listing.json);
   const lines = (of: readonly string[]) => of.map((line) => `${line}\n`).join('');
   switch (format) {
     case 'table':
@@ -56,32 +59,54 @@ export async function printList<Desc extends DescMessage>(
         cli.stdout,
         items.length === 0
           ? `${listing.empty}\n`
-          : renderTable(listing.header, items.map(listing.row), showsColours(cli)),
+          : renderTable(
+              listing.header,
+              items.map((item, index) => listing.row(item, index)),
+              showsColours(cli.stdout, cli.env),
+            ),
       );
     case 'simple':
-      return write(cli.stdout, lines(items.map((item) => listing.simple(item).map(oneField).join('\t'))));
+      return write(cli.stdout, lines(items.map((item) => listing.simple(item).map(printable).join('\t'))));
     case 'key-value':
       return write(cli.stdout, lines(json().map(keyValueLine)));
     case 'jsonl':
-      return write(cli.stdout, lines(json().map((item) => JSON.stringify(item))));
+      return write(cli.stdout, lines(json().map((item) => jsonText(item))));
     default:
       return write(cli.stdout, await structured(json(), format));
   }
 }
 
+/** Formats of one object; `simple` is what a person or a shell wants to read of it. */
+export const objectFormats = ['simple', 'json', 'json-pretty', 'yaml', 'key-value'] as const;
+
+export type ObjectFormat = (typeof objectFormats)[number];
+
+/** Prints one object in one of its formats. */
+export async function printObject<Desc extends DescMessage>(
+  cli: Cli,
+  desc: Desc,
+  item: MessageShape<Desc>,
+  format: ObjectFormat,
+  simple: (item: MessageShape<Desc>) => string,
+): Promise<void> {
+  if (format === 'simple') return write(cli.stdout, `${simple(item)}\n`);
+  const json = toJson(desc, item);
+  if (format === 'key-value') return write(cli.stdout, `${keyValueLine(json)}\n`);
+  return write(cli.stdout, await structured(json, format));
+}
+
 /** Prints one object in a format that keeps its structure. */
 export async function structured(value: unknown, format: 'json' | 'json-pretty' | 'yaml'): Promise<string> {
-  if (format === 'json') return `${JSON.stringify(value)}\n`;
-  if (format === 'json-pretty') return `${JSON.stringify(value, undefined, 2)}\n`;
+  if (format === 'json') return `${jsonText(value)}\n`;
+  if (format === 'json-pretty') return `${jsonText(value, 2)}\n`;
   const { stringify } = await import('yaml');
   return stringify(value);
 }
 
-/** Colours are for people: only on a terminal, and not where they are unwanted (https://no-color.org). */
-export function showsColours(cli: Pick<Cli, 'stdout' | 'env'>): boolean {
-  return cli.stdout.isTTY === true && !cli.env.NO_COLOR && cli.env.TERM !== 'dumb';
-}
-
-function oneField(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, '?');
+/** JSON that means the same and moves no cursor: what JSON leaves as it is of control characters is escaped. */
+export function jsonText(value: unknown, indent?: number): string {
+  return (JSON.stringify(value, undefined, indent) ?? 'null').replaceAll(
+    /[\x7f-\x9f\u2028\u2029]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }

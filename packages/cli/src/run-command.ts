@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ExecuteZoneCommandRequestSchema } from '@protect/proto/control';
+import type { IdOrName } from './arguments.ts';
 import type { Cli } from './cli.ts';
 import { CommandError } from './command-error.ts';
 import { forwardInput } from './forward-input.ts';
@@ -13,6 +14,8 @@ export interface RemoteCommand {
   readonly command: readonly string[];
   readonly environment: readonly { readonly key: string; readonly value: string }[];
   readonly workingDirectory: string | undefined;
+  /** Who it runs as instead of the target's own user. */
+  readonly user?: { readonly user: IdOrName; readonly group?: IdOrName } | undefined;
   readonly tty: boolean;
 }
 
@@ -32,6 +35,7 @@ async function run(cli: Cli, remote: RemoteCommand): Promise<number> {
           command: [...remote.command],
           environment: withTerm(cli, remote),
           workingDirectory: remote.workingDirectory ?? '',
+          ...remote.user,
           tty: remote.tty,
           ...(size === undefined ? {} : { terminalSize: size }),
           stdin: true,

@@ -1,8 +1,9 @@
 import { CommanderError } from 'commander';
 import type { Cli, ControlClient, InputStream, OutputStream } from './cli.ts';
-import { usageExitCode } from './command-error.ts';
+import { inColour, showsColours } from './colours.ts';
+import { interruptedExitCode, usageExitCode } from './command-error.ts';
 import { buildProgram, commandName, connectionOption } from './program.ts';
-import { errorLine, exitCodeOf } from './report-error.ts';
+import { errorText, exitCodeOf } from './report-error.ts';
 
 /** What surrounds one run of the command. */
 export interface Surroundings {
@@ -13,13 +14,15 @@ export interface Surroundings {
   /** Finds the daemon: `path` is told in errors, `open` is called when a command first needs it. */
   readonly connection: (option: string | undefined) => {
     readonly path: string;
-    open(): ControlClient;
+    open(interrupted: AbortSignal): ControlClient;
   };
+  /** Aborted when the user wants the command to end. */
+  readonly interrupted: AbortSignal;
 }
 
 /** Runs one command line and gives the status to exit with; every failure is told on standard error. */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
-  const { stdin, stdout, stderr, env } = surroundings;
+  const { stdin, stdout, stderr, env, interrupted } = surroundings;
   let exitCode = 0;
   let connection: ReturnType<Surroundings['connection']> | undefined;
   let client: ControlClient | undefined;
@@ -32,11 +35,12 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     stdout,
     stderr,
     env,
+    interrupted,
     get socketPath() {
       return connect().path;
     },
     get control() {
-      client ??= connect().open();
+      client ??= connect().open(interrupted);
       return client;
     },
     setExitCode(code) {
@@ -46,11 +50,14 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   try {
     const program = await buildProgram(cli, args);
     await program.parseAsync([...args], { from: 'user' });
-    return exitCode;
+    return interrupted.aborted ? interruptedExitCode : exitCode;
   } catch (error) {
     // Commander has printed what is wrong already; help and version are no failure.
     if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : usageExitCode;
-    stderr.write(errorLine(commandName(args), error, connection?.path ?? ''));
+    if (interrupted.aborted) return interruptedExitCode;
+    const text = errorText(commandName(args), error, connection?.path ?? '');
+    const colours = showsColours(stderr, env);
+    stderr.write(colours ? text.replace(/^error:/, inColour('error:', 'red')) : text);
     return exitCodeOf(error);
   }
 }

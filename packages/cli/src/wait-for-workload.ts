@@ -45,7 +45,7 @@ async function waitFor<T>(
   decide: (workload: Workload | undefined) => T | undefined,
 ): Promise<T> {
   return watchUntil(
-    cli.control,
+    cli,
     (event) => event.case === 'workloadChanged' && event.value.workload?.id === workloadId,
     async () => decide(await getWorkload(cli, workloadId)),
   );

@@ -41,7 +41,7 @@ async function waitFor<T>(
   const progress = createProgressLine(cli);
   try {
     return await watchUntil(
-      cli.control,
+      cli,
       (event) => event.case === 'zoneChanged' && event.value.zone?.id === zoneId,
       async () => {
         const zone = await getZone(cli, zoneId);

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { WatchEventsReply } from '@protect/proto/control';
-import type { ControlClient } from './cli.ts';
+import type { Cli } from './cli.ts';
 
 /** How often the state is read even when no event tells of a change. */
 const sweepMs = 2_000;
@@ -16,7 +16,7 @@ const retryMs = 500;
  * seconds, since events are hints only. A daemon that restarts meanwhile is waited for.
  */
 export async function watchUntil<T>(
-  control: ControlClient,
+  { control, interrupted }: Pick<Cli, 'control' | 'interrupted'>,
   concerns: (event: WatchEventsReply['event']) => boolean,
   look: () => Promise<T | undefined>,
 ): Promise<T> {
@@ -48,13 +48,15 @@ export async function watchUntil<T>(
       } catch (error) {
         awaySince ??= performance.now();
         if (!isAway(error) || performance.now() - awaySince > absenceMs) throw error;
-        await delay(retryMs);
+        await delay(retryMs, undefined, { signal: interrupted });
         continue;
       }
       const pause = new AbortController();
       await Promise.race([
         next.promise,
-        delay(sweepMs, undefined, { signal: pause.signal }).catch(() => undefined),
+        delay(sweepMs, undefined, { signal: AbortSignal.any([pause.signal, interrupted]) }).catch(
+          () => undefined,
+        ),
       ]);
       pause.abort();
       changed = Promise.withResolvers();

@@ -1,13 +1,19 @@
-import { WorkloadSchema, WorkloadState, WorkloadStateSchema } from '@protect/proto/control-common';
+import { toJson } from '@bufbuild/protobuf';
+import {
+  type Workload,
+  WorkloadSchema,
+  WorkloadState,
+  WorkloadStateSchema,
+} from '@protect/proto/control-common';
 import type { Listing } from './output-format.ts';
 import { shortName } from './short-name.ts';
 import type { Cell } from './table.ts';
 
 /** How workloads are listed; `zoneNames` gives zones by id, where they have a name. */
-export function workloadListing(zoneNames: ReadonlyMap<string, string>): Listing<typeof WorkloadSchema> {
+export function workloadListing(zoneNames: ReadonlyMap<string, string>): Listing<Workload> {
   const zone = (id: string) => zoneNames.get(id) || id;
   return {
-    desc: WorkloadSchema,
+    json: (workload) => toJson(WorkloadSchema, workload),
     header: ['name', 'uuid', 'zone', 'state'],
     row: ({ id, spec, status }) => [
       { text: spec?.name ?? '' },

@@ -1,3 +1,4 @@
+import { toJson } from '@bufbuild/protobuf';
 import {
   type Zone,
   ZoneNetworkIpVersion,
@@ -10,8 +11,8 @@ import { shortName } from './short-name.ts';
 import type { Cell } from './table.ts';
 
 /** How zones are listed. */
-export const zoneListing: Listing<typeof ZoneSchema> = {
-  desc: ZoneSchema,
+export const zoneListing: Listing<Zone> = {
+  json: (zone) => toJson(ZoneSchema, zone),
   header: ['name', 'uuid', 'state', 'ipv4', 'ipv6'],
   row: (zone) => [
     { text: zone.spec?.name ?? '' },

@@ -174,7 +174,7 @@ describe('zone destroy', () => {
   test('names what does not exist, and refuses to guess', async () => {
     expect(await runProtect(daemon, ['zone', 'destroy', 'nobody'])).toMatchObject({
       exitCode: 1,
-      stderr: 'error: zone destroy: there is no zone named "nobody"\n',
+      stderr: 'error: zone destroy: there is no zone named "nobody" (not_found)\n',
     });
     expect((await runProtect(daemon, ['zone', 'destroy'])).exitCode).toBe(2);
   });

@@ -1,6 +1,7 @@
 import { PassThrough, Readable } from 'node:stream';
 import { createClient, createRouterTransport } from '@connectrpc/connect';
 import { ControlService } from '@protect/proto/control';
+import { endCallsOn } from '../src/interrupt.ts';
 import { run } from '../src/run.ts';
 import type { FakeDaemon } from './fake-daemon.ts';
 
@@ -16,6 +17,8 @@ export interface RunOptions {
   /** Makes output and input a terminal of this size. */
   readonly terminal?: { readonly rows: number; readonly columns: number };
   readonly env?: Readonly<Record<string, string>>;
+  /** Aborted where the user would press Ctrl-C. */
+  readonly interrupted?: AbortSignal;
   /** Where the daemon's socket is said to be. */
   readonly socketPath?: string;
 }
@@ -43,8 +46,13 @@ export async function runProtect(
     env: options.env ?? {},
     connection: () => ({
       path: options.socketPath ?? '/fake/daemon.socket',
-      open: () => createClient(ControlService, createRouterTransport(daemon.routes)),
+      open: (interrupted) =>
+        createClient(
+          ControlService,
+          createRouterTransport(daemon.routes, { transport: { interceptors: [endCallsOn(interrupted)] } }),
+        ),
     }),
+    interrupted: options.interrupted ?? new AbortController().signal,
   });
   stdout.end();
   stderr.end();

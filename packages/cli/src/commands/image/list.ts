@@ -1,3 +1,4 @@
+import { toJson } from '@bufbuild/protobuf';
 import { OciImageFormatSchema, type OciImageInfo, OciImageInfoSchema } from '@protect/proto/control-common';
 import { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
@@ -12,8 +13,8 @@ import {
 import { shortName } from '../../short-name.ts';
 
 /** How images are listed. */
-const imageListing: Listing<typeof OciImageInfoSchema> = {
-  desc: OciImageInfoSchema,
+const imageListing: Listing<OciImageInfo> = {
+  json: (image) => toJson(OciImageInfoSchema, image),
   header: ['digest', 'format', 'names'],
   row: (image) => cells(image).map((text) => ({ text })),
   simple: cells,

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
 import { keyValueLine } from '../../key-value.ts';
 import { addOutputOption, outputFormat } from '../../output-format.ts';
+import { printable } from '../../printable.ts';
 import { write } from '../../write.ts';
 import { zoneListing } from '../../zone-listing.ts';
 
@@ -27,12 +28,7 @@ export function command(cli: Cli): Command {
 /** One change in one of the formats. */
 export function zoneChangedLine(event: ZoneChangedEvent, format: Format): string {
   if (format === 'simple') {
-    return event.zone === undefined
-      ? ''
-      : zoneListing
-          .simple(event.zone)
-          .join('\t')
-          .replaceAll(/[\r\n]/g, '?');
+    return event.zone === undefined ? '' : zoneListing.simple(event.zone).map(printable).join('\t');
   }
   const json = toJson(ZoneChangedEventSchema, event);
   const typed = { ...(typeof json === 'object' ? json : {}), 'event.type': 'zone.changed' };
