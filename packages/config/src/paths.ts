@@ -42,6 +42,8 @@ export function statePaths(root: string) {
     /** 0600, bounded: what the zone's kernel and init printed. */
     zoneConsoleLog: (id: ZoneId) => join(zone(id), 'console.log'),
     workload,
+    /** 0600: what is known of a workload's image, which may leave the cache before it. */
+    workloadImage: (zoneId: ZoneId, id: WorkloadId) => join(workload(zoneId, id), 'image.json'),
     /** 0700: segments of one workload's output. */
     workloadOutput: (zoneId: ZoneId, id: WorkloadId) => join(workload(zoneId, id), 'output'),
   };

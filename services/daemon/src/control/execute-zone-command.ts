@@ -13,7 +13,7 @@ import { toDomainProcess } from './workload-wire.ts';
  * caller that goes away ends the command. The zone sends only as fast as the caller reads.
  */
 export function executeZoneCommand(
-  deps: Pick<ControlDeps, 'zones' | 'supervisor' | 'workloads' | 'images' | 'background'>,
+  deps: Pick<ControlDeps, 'zones' | 'supervisor' | 'workloads' | 'images' | 'paths' | 'background'>,
 ): ControlMethods['executeZoneCommand'] {
   return async function* (requests, { signal }) {
     const { first, rest } = await firstMessage(requests);

@@ -10,11 +10,13 @@ import { getHostCpuTopology } from './get-host-cpu-topology.ts';
 import { getHostStatus } from './get-host-status.ts';
 import { getWorkload } from './get-workload.ts';
 import { getZone } from './get-zone.ts';
+import { importImage } from './import-image.ts';
 import { listDevices } from './list-devices.ts';
 import { listImages } from './list-images.ts';
 import { listWorkloads } from './list-workloads.ts';
 import { listZones } from './list-zones.ts';
 import { pullImage } from './pull-image.ts';
+import { removeImage } from './remove-image.ts';
 import { resolveWorkloadId } from './resolve-workload-id.ts';
 import { resolveWorkloadIds } from './resolve-workload-ids.ts';
 import { resolveZoneId } from './resolve-zone-id.ts';
@@ -48,6 +50,8 @@ export function controlService(deps: ControlDeps): ControlMethods {
     listWorkloads: listWorkloads(deps),
     getWorkload: getWorkload(deps),
     pullImage: pullImage(deps),
+    importImage: importImage(deps),
+    removeImage: removeImage(deps),
     listImages: listImages(deps),
     listDevices: listDevices(deps),
     watchEvents: watchEvents(deps),
@@ -57,8 +61,6 @@ export function controlService(deps: ControlDeps): ControlMethods {
     createNetworkReservation: unimplemented('CreateNetworkReservation'),
     destroyNetworkReservation: unimplemented('DestroyNetworkReservation'),
     listNetworkReservations: unimplemented('ListNetworkReservations'),
-    importImage: unimplemented('ImportImage'),
-    removeImage: unimplemented('RemoveImage'),
     updateZoneResources: unimplemented('UpdateZoneResources'),
     configureZoneNetwork: unimplemented('ConfigureZoneNetwork'),
     readZoneMetrics: unimplemented('ReadZoneMetrics'),

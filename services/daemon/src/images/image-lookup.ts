@@ -1,18 +1,14 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ImageStore } from '@protect/oci/pull';
+import { decodeDigest } from '../control/decode-digest.ts';
 import type { ImageSpec } from '../state/image-spec.ts';
 import type { ImageLookup } from '../workloads/deps.ts';
-
-const digestPattern = /^sha256:[0-9a-f]{64}$/;
 
 /** Images that a zone can mount, by digest. */
 export function createImageLookup(store: Pick<ImageStore, 'get'>): ImageLookup {
   return {
     async find({ digest, format }: ImageSpec) {
-      if (!digestPattern.test(digest)) {
-        const text = `${JSON.stringify(digest.slice(0, 80))} is no image digest (sha256:…)`;
-        throw new ConnectError(text, Code.InvalidArgument);
-      }
+      decodeDigest(digest);
       if (format === 'tar' || format === 'directory') {
         const text = `an image packed as ${format} cannot be run; pull it as squashfs`;
         throw new ConnectError(text, Code.InvalidArgument);

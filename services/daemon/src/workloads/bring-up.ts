@@ -3,6 +3,7 @@ import { patientCall } from '../peers/patient-call.ts';
 import type { WorkloadRecord } from '../state/workload-record.ts';
 import { containerConfig } from './container-config.ts';
 import { type WorkloadDeps, workloadDiskSerial } from './deps.ts';
+import { keepImage } from './kept-image.ts';
 
 const mountDeadlineMs = 60_000;
 
@@ -20,6 +21,7 @@ export async function bringUpWorkload(
   const zone = await deps.zones.whenReady(spec.zoneId, signal);
   // 2. The image.
   const image = await deps.images.find(spec.image);
+  await keepImage(deps.paths, record, image);
   const { config, hostsFile } = containerConfig({ record, zone: zone.record, image });
   // 3. Its disk, within reach of the zone's machine.
   const serial = workloadDiskSerial(record.id);

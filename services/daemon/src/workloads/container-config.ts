@@ -1,15 +1,15 @@
-import type { PackedImage } from '@protect/oci/image-cache';
 import { parseImageConfig } from '@protect/oci/image-config';
 import type { ProcessRequest } from '@protect/oci/process-spec';
 import { buildExecProcess, buildRuntimeSpec, type RuntimeSpecRequest } from '@protect/oci/runtime-spec';
 import type { ProcessSpec, WorkloadRecord } from '../state/workload-record.ts';
 import type { ZoneRecord } from '../state/zone-record.ts';
 import { zoneHostname } from '../zones/configure.ts';
+import type { KeptImage } from './kept-image.ts';
 
 interface ContainerSubject {
   readonly record: WorkloadRecord;
   readonly zone: ZoneRecord;
-  readonly image: PackedImage;
+  readonly image: KeptImage;
 }
 
 /** The OCI configuration of a workload and the text of its hosts file. */

@@ -1,10 +1,12 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { WorkloadId, ZoneId } from '@protect/config/ids';
+import type { StatePaths } from '@protect/config/paths';
 import type { IdmStream } from '../idm/stream.ts';
 import type { ProcessSpec } from '../state/workload-record.ts';
 import type { ZoneSupervisor } from '../zones/supervisor.ts';
 import { execProcess } from './container-config.ts';
 import type { ImageLookup } from './deps.ts';
+import { readKeptImage } from './kept-image.ts';
 import type { Workloads } from './workloads.ts';
 
 /** A command to run in a zone, or in a workload. */
@@ -19,6 +21,7 @@ interface ExecDeps {
   readonly supervisor: Pick<ZoneSupervisor, 'whenReady'>;
   readonly workloads: Pick<Workloads, 'get'>;
   readonly images: ImageLookup;
+  readonly paths: Pick<StatePaths, 'workloadImage'>;
 }
 
 /** Longest wait for a zone that is being made or connects anew. */
@@ -58,7 +61,8 @@ export async function openCommand(deps: ExecDeps, command: Command, signal: Abor
     const inZone = { command: words, environment, workingDirectory: workingDirectory || '/' };
     return connection.exec({ process: inZone, ...terminal }, { signal });
   }
-  const image = await deps.images.find(workload.spec.image);
+  const kept = await readKeptImage(deps.paths, workload);
+  const image = kept ?? (await deps.images.find(workload.spec.image));
   const ociProcess = Buffer.from(execProcess({ record: workload, zone: zone.record, image }, process));
   return connection.exec({ workloadId: workload.id, ociProcess, ...terminal }, { signal });
 }

@@ -1586,15 +1586,21 @@ export const PullImageReplySchema: GenMessage<PullImageReply> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_control, 52);
 
 /**
+ * All but the chunk counts in the first message only, which may carry a chunk too.
+ *
  * @generated from message protect.control.v1.ImportImageRequest
  */
 export type ImportImageRequest = Message<"protect.control.v1.ImportImageRequest"> & {
   /**
+   * Of the image's manifest; may be empty. Anything else is INVALID_ARGUMENT.
+   *
    * @generated from field: string digest = 1;
    */
   digest: string;
 
   /**
+   * Name that the image gets; may be empty. Tells which is meant of an archive with several.
+   *
    * @generated from field: string image = 2;
    */
   image: string;
@@ -1637,6 +1643,8 @@ export const ImportImageRequestSchema: GenMessage<ImportImageRequest> = /*@__PUR
  */
 export type ImportImageReply = Message<"protect.control.v1.ImportImageReply"> & {
   /**
+   * True in the first reply, alone.
+   *
    * @generated from field: bool accepted = 1;
    */
   accepted: boolean;
@@ -2669,7 +2677,9 @@ export const ControlService: GenService<{
     output: typeof PullImageReplySchema;
   },
   /**
-   * Takes an image archive in chunks instead of pulling it.
+   * Takes an image archive (an OCI layout or docker save, plain, gzip or zstd) in chunks instead of pulling
+   * it. The first message says what comes and is answered with `accepted`; what is sent ends with
+   * `last_chunk`. Progress and spec as in PullImage.
    *
    * @generated from rpc protect.control.v1.ControlService.ImportImage
    */
@@ -2679,7 +2689,7 @@ export const ControlService: GenService<{
     output: typeof ImportImageReplySchema;
   },
   /**
-   * Removes an image from the cache. FAILED_PRECONDITION while a zone uses it.
+   * Removes an image from the cache, in all formats unless one is given. Zones that have its disk keep it.
    *
    * @generated from rpc protect.control.v1.ControlService.RemoveImage
    */
