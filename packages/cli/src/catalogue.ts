@@ -72,4 +72,8 @@ export const catalogue: Entries = {
       },
     },
   },
+  doctor: {
+    summary: 'look at this host and say what is missing',
+    load: () => import('./commands/doctor.ts'),
+  },
 };

@@ -1,4 +1,4 @@
-import { createServer as createHttp1Server } from 'node:http';
+import { createServer as createHttp1Server, type OutgoingHttpHeaders } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import {
@@ -10,6 +10,7 @@ import {
 } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { type ClassifiedConnection, classifyConnection } from './classify-connection.ts';
+import { sparselyEncoded } from './grpc-message.ts';
 import { isPlainAuthority } from './http2-authority.ts';
 
 /** Connections served at once unless told otherwise; further ones are closed at once. */
@@ -23,6 +24,8 @@ export const maxCallsPerConnection = 1024;
 
 /** How long a peer may take from connecting to its first request line or HTTP/2 preface. */
 const prefaceTimeoutMs = 10_000;
+
+const grpcMessage = 'grpc-message';
 
 type NodeServerRequest = Parameters<
   NonNullable<Parameters<typeof connectNodeAdapter>[0]['contextValues']>
@@ -71,6 +74,13 @@ export function createRpcServer(options: RpcServerOptions): RpcServer {
       if (authority !== undefined && !isPlainAuthority(String(authority)))
         request.headers[name] = 'localhost';
     }
+    const addTrailers = response.addTrailers.bind(response);
+    response.addTrailers = (trailers: OutgoingHttpHeaders) => {
+      const message: unknown = Reflect.get(trailers, grpcMessage);
+      addTrailers(
+        typeof message === 'string' ? { ...trailers, [grpcMessage]: sparselyEncoded(message) } : trailers,
+      );
+    };
     adapter(request, response);
   };
   const http1 = createHttp1Server(handler);

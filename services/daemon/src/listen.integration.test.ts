@@ -3,7 +3,7 @@ import { stat } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
 import { promisify } from 'node:util';
-import { fromBinary, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import {
   createConnectTransport,
@@ -14,9 +14,9 @@ import { Client, credentials } from '@grpc/grpc-js';
 import { createImageStore } from '@protect/oci/pull';
 import {
   ControlService,
+  ExecuteZoneCommandRequestSchema,
   GetHostStatusReplySchema,
   GetHostStatusRequestSchema,
-  WatchEventsRequestSchema,
 } from '@protect/proto/control';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ControlMethods } from './control/deps.ts';
@@ -132,17 +132,17 @@ describe('control socket', () => {
       expect(reply).toMatchObject({ protectVersion: 'test' });
       const failure = await new Promise<{ code?: number; details?: string }>((resolve) => {
         const call = client.makeServerStreamRequest(
-          '/protect.control.v1.ControlService/ImportImage',
+          '/protect.control.v1.ControlService/ExecuteZoneCommand',
           (message: Uint8Array) => Buffer.from(message),
           (bytes: Buffer) => bytes,
-          toBinary(WatchEventsRequestSchema, { $typeName: 'protect.control.v1.WatchEventsRequest' }),
+          toBinary(ExecuteZoneCommandRequestSchema, create(ExecuteZoneCommandRequestSchema)),
         );
         call.on('error', (error: Error & { code?: number; details?: string }) => resolve(error));
         call.resume();
       });
       expect(failure).toMatchObject({
-        code: Code.Unimplemented,
-        details: 'ImportImage is not available yet',
+        code: Code.InvalidArgument,
+        details: 'the first message must say what to start',
       });
     } finally {
       client.close();
@@ -155,9 +155,10 @@ describe('control socket', () => {
     const pages: number[] = [];
     for await (const { zones } of client.listZones({})) pages.push(zones.length);
     expect(pages).toEqual([1]);
-    const failure = await client.readZoneMetrics({}).catch((error: unknown) => ConnectError.from(error));
-    expect(failure).toMatchObject({ code: Code.Unimplemented });
-    expect(failure).toHaveProperty('rawMessage', 'ReadZoneMetrics is not available yet');
+    const zoneId = '8a1e7a5e-0000-4000-8000-00000000ffff';
+    const failure = await client.getZone({ zoneId }).catch((error: unknown) => ConnectError.from(error));
+    expect(failure).toMatchObject({ code: Code.NotFound });
+    expect(failure).toHaveProperty('rawMessage', `there is no zone ${zoneId}`);
   });
 
   it.each([['localhost'], ['localhost:80'], ['%2Frun%2Fdaemon.socket'], [''], ['/run/daemon.socket']])(
