@@ -21,11 +21,11 @@ export const acceleration: Check = {
     try {
       const record = await readText(host, join(statePaths(host.state).bootCache, 'acceleration.json'));
       const release = (await readText(host, '/proc/sys/kernel/osrelease'))?.trim();
-      const { key = '', acceleration: found } = JSON.parse(record ?? '{}') as Record<string, string>;
-      if (found === undefined || release === undefined || !key.startsWith(`${release} `)) {
+      const tried = parseRecord(record ?? '{}');
+      if (tried === undefined || release === undefined || !tried.key.startsWith(`${release} `)) {
         return [ok(name, '/dev/kvm is there; protect-daemon tries a zone kernel under it when it starts')];
       }
-      if (found === 'kvm') return [ok(name, 'KVM: a zone kernel has booted under it')];
+      if (tried.acceleration === 'kvm') return [ok(name, 'KVM: a zone kernel has booted under it')];
       return [warning(name, 'emulation: /dev/kvm is there, but no zone kernel boots under it', noKvm)];
     } catch (error) {
       if (isForbidden(error)) return [unseen(name, 'whether a zone kernel boots under /dev/kvm')];
@@ -33,3 +33,12 @@ export const acceleration: Check = {
     }
   },
 };
+
+/** What the daemon found out, and of which kernel of the host; undefined when it is no such record. */
+function parseRecord(text: string): { key: string; acceleration: string } | undefined {
+  const record: unknown = JSON.parse(text);
+  if (typeof record !== 'object' || record === null) return undefined;
+  if (!('key' in record) || typeof record.key !== 'string') return undefined;
+  if (!('acceleration' in record) || typeof record.acceleration !== 'string') return undefined;
+  return { key: record.key, acceleration: record.acceleration };
+}
