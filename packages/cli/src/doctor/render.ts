@@ -1,13 +1,15 @@
+import { inColour } from '../colours.ts';
+import { printable } from '../printable.ts';
 import type { Finding } from './finding.ts';
 
 const marks = { ok: '✓', warning: '!', failed: '✗' } as const;
-const colours = { ok: 32, warning: 33, failed: 31 } as const;
+const colours = { ok: 'green', warning: 'yellow', failed: 'red' } as const;
 
 /** A line for each finding, what to do below those that need it, and a last line that sums up. */
 export function renderFindings(findings: readonly Finding[], showColours: boolean): string {
   const width = Math.max(...findings.map(({ name }) => name.length));
   const lines = findings.flatMap(({ name, status, detail, remedy }) => {
-    const mark = showColours ? `\x1b[${colours[status]}m${marks[status]}\x1b[39m` : marks[status];
+    const mark = showColours ? inColour(marks[status], colours[status]) : marks[status];
     const line = `${mark} ${name.padEnd(width)}  ${oneLine(detail)}`;
     return remedy === undefined ? [line] : [line, `${' '.repeat(width + 4)}→ ${oneLine(remedy)}`];
   });
@@ -22,10 +24,6 @@ function summary(findings: readonly Finding[]): string {
   return `${wrong} to mend (✗), ${doubtful} to look at (!).`;
 }
 
-/** Details quote what others wrote: nothing in them may move the cursor. */
 function oneLine(text: string): string {
-  return text
-    .trim()
-    .replaceAll(/\s*\n\s*/g, '; ')
-    .replaceAll(/\p{Cc}/gu, '?');
+  return printable(text.trim().replaceAll(/\s*\n\s*/g, '; '));
 }

@@ -5,6 +5,7 @@ import { thisHost } from '@protect/config/host-problems';
 import { statePaths } from '@protect/config/paths';
 import { Command } from 'commander';
 import type { Cli } from '../../../cli.ts';
+import { withExamples } from '../../../examples.ts';
 import { addOutputOption, outputFormat, structured } from '../../../output-format.ts';
 import { stateFolder } from '../../../state-folder.ts';
 import { write } from '../../../write.ts';
@@ -18,12 +19,15 @@ const configurationExitCode = 78;
 
 /** `protect host config check`. */
 export function command(cli: Cli): Command {
-  return addOutputOption(
-    new Command('check')
-      .description('tell what is wrong with daemon.toml, as the daemon would when it starts; needs no daemon')
-      .argument('[file]', 'the file; daemon.toml of the state folder when left out'),
-    formats,
-  ).action(
+  const check = new Command('check')
+    .description('tell what is wrong with daemon.toml, as the daemon would when it starts; needs no daemon')
+    .argument('[file]', 'the file; daemon.toml of the state folder when left out');
+  withExamples(
+    check,
+    ['protect host config check', 'before restarting protect-daemon'],
+    ['protect host config check new.toml -o json', 'a file that is not in place yet, for programs'],
+  );
+  return addOutputOption(check, formats).action(
     async (file: string | undefined, options: { readonly output: Format; readonly format?: Format }) => {
       const path = file === undefined ? statePaths(stateFolder(cli)).daemonToml : resolve(file);
       const problems = await problemsOf(path);
