@@ -55,6 +55,15 @@ test('a PCI address has to be on the bus, where there is a bus to look at', asyn
   ]);
 });
 
+test('xen has to be there when it is asked for', async () => {
+  const lines = ['[runtime]', 'hypervisor = "xen"'];
+  expect(await problemsOf(lines)).toEqual([
+    'daemon.toml:2: runtime.hypervisor = "xen": this host is not the Dom0 of a Xen; it must be "auto" or "qemu" here',
+  ]);
+  await put('/proc/xen/capabilities', 'control_d\n');
+  expect(await problemsOf(lines)).toEqual([]);
+});
+
 test('group and TLS files have to exist', async () => {
   await put('/etc/group', 'root:x:0:\nprotect:x:990:\n');
   await put('/etc/tls/cert.pem');

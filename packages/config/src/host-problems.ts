@@ -49,6 +49,7 @@ export async function hostProblems(
   const lists = await Promise.all([
     blockDeviceProblems(reading, host),
     pciDeviceProblems(reading, host),
+    hypervisorProblems(reading, host),
     groupProblems(reading, host),
     tlsFileProblems(reading, host),
     subnetProblems(reading, host),
@@ -83,6 +84,14 @@ async function pciDeviceProblems({ document, problemAt }: DaemonTomlReading, { r
   return pciPlaces(document)
     .filter(({ location }) => !present.includes(location))
     .map(({ path }) => problemAt(path, 'this host has no PCI device there; lspci -D shows those it has'));
+}
+
+async function hypervisorProblems({ document, problemAt }: DaemonTomlReading, { root }: HostView) {
+  const path = ['runtime', 'hypervisor'];
+  if (valueAt(document, path) !== 'xen') return [];
+  const capabilities = await readFile(join(root, 'proc/xen/capabilities'), 'utf8').catch(() => '');
+  if (capabilities.split(/\s+/).includes('control_d')) return [];
+  return [problemAt(path, 'this host is not the Dom0 of a Xen; it must be "auto" or "qemu" here')];
 }
 
 async function groupProblems({ document, problemAt }: DaemonTomlReading, { root }: HostView) {

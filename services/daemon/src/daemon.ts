@@ -78,7 +78,8 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   });
 
   const snoop = createIdmSnoop();
-  const { hypervisor, prepare, memory, cpus } = await chooseHypervisor(context.flags.hypervisor, {
+  const driver = context.flags.hypervisor ?? config.runtime.hypervisor;
+  const { hypervisor, prepare, memory, cpus } = await chooseHypervisor(driver, {
     paths,
     logger,
     bootImages,
