@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import { InvalidArgumentError } from 'commander';
 
 /** A whole number from 1 to `max`, for commander; the message names what it counts. */
@@ -60,6 +61,15 @@ export function integer(min: number, max: number): (text: string) => number {
   };
 }
 
+/** A time in seconds, which may have a fraction. */
+export function seconds(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^[0-9]{1,10}(\.[0-9]{1,3})?$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a number of seconds from ${min} to ${max}.`);
+  };
+}
+
 /** `HOST:TARGET`, both absolute. */
 export function bindMount(text: string): { hostPath: string; targetPath: string } {
   const [hostPath = '', targetPath = '', ...rest] = text.split(':');
@@ -88,6 +98,17 @@ export interface IdOrName {
 function idOrName(text: string): IdOrName {
   const id = /^[0-9]{1,10}$/.test(text) ? Number(text) : Number.NaN;
   return id < 2 ** 32 ? { idOrName: { case: 'id', value: id } } : { idOrName: { case: 'name', value: text } };
+}
+
+/** `PORT`, `ADDRESS:PORT` or `[ADDRESS]:PORT`; a port alone is at `defaultAddress`. */
+export function addressAndPort(text: string, defaultAddress: string): { address: string; port: number } {
+  const [, bracketed, plain, digits = ''] = /^(?:\[([^\]]*)\]:|([^:[\]]*):)?([0-9]{1,5})$/.exec(text) ?? [];
+  const port = Number(digits);
+  const address = bracketed ?? plain ?? defaultAddress;
+  if (digits === '' || port > 65_535 || (bracketed !== undefined && isIP(bracketed) !== 6)) {
+    throw new InvalidArgumentError('Write it as port, address:port or [IPv6 address]:port.');
+  }
+  return { address, port };
 }
 
 /** `DEVICE:TARGET` or `DEVICE:TARGET:ro`, the paths absolute. */

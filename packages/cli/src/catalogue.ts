@@ -29,6 +29,13 @@ export const catalogue: Entries = {
       logs: { summary: 'print its console', load: () => import('./commands/zone/logs.ts') },
       exec: { summary: 'run a command in the zone itself', load: () => import('./commands/zone/exec.ts') },
       attach: { summary: 'connect with its console', load: () => import('./commands/zone/attach.ts') },
+      'update-resources': {
+        summary: 'change its memory and CPUs',
+        load: () => import('./commands/zone/update-resources.ts'),
+      },
+      metrics: { summary: 'print its measurements', load: () => import('./commands/zone/metrics.ts') },
+      top: { summary: 'watch all zones and their memory', load: () => import('./commands/zone/top.ts') },
+      dial: { summary: 'connect with a TCP port in it', load: () => import('./commands/zone/dial.ts') },
       watch: { summary: 'print changes of zones', load: () => import('./commands/zone/watch.ts') },
       resolve: { summary: 'print the UUID of a name', load: () => import('./commands/zone/resolve.ts') },
     },
@@ -50,13 +57,63 @@ export const catalogue: Entries = {
     summary: 'OCI images packed on this host',
     entries: {
       pull: { summary: 'fetch and pack an image', load: () => import('./commands/image/pull.ts') },
+      import: { summary: 'take an image archive', load: () => import('./commands/image/import.ts') },
       list: { summary: 'list images', load: () => import('./commands/image/list.ts') },
+      remove: { summary: 'remove an image', load: () => import('./commands/image/remove.ts') },
+      'list-kernel-variants': {
+        summary: 'list zone kernels of daemon.toml',
+        load: () => import('./commands/image/list-kernel-variants.ts'),
+      },
+    },
+  },
+  network: {
+    summary: 'addresses of zones',
+    entries: {
+      reservation: {
+        summary: 'addresses that are taken or kept',
+        entries: {
+          list: {
+            summary: 'list reservations',
+            load: () => import('./commands/network/reservation/list.ts'),
+          },
+          create: {
+            summary: 'reserve a pair of addresses',
+            load: () => import('./commands/network/reservation/create.ts'),
+          },
+          destroy: {
+            summary: 'give addresses back',
+            load: () => import('./commands/network/reservation/destroy.ts'),
+          },
+        },
+      },
+    },
+  },
+  device: {
+    summary: 'PCI devices for zones',
+    entries: {
+      list: { summary: 'list devices', load: () => import('./commands/device/list.ts') },
     },
   },
   host: {
     summary: 'the host and its daemon',
     entries: {
       status: { summary: 'tell about the host', load: () => import('./commands/host/status.ts') },
+      'cpu-topology': {
+        summary: 'list its CPUs',
+        load: () => import('./commands/host/cpu-topology.ts'),
+      },
+      'set-power-policy': {
+        summary: 'trade power for speed',
+        load: () => import('./commands/host/set-power-policy.ts'),
+      },
+      'hv-console': {
+        summary: "print the hypervisor's messages",
+        load: () => import('./commands/host/hv-console.ts'),
+      },
+      'hv-debug-info': {
+        summary: 'print all that the hypervisor tells',
+        load: () => import('./commands/host/hv-debug-info.ts'),
+      },
       'idm-snoop': {
         summary: 'print messages between zones and daemon',
         load: () => import('./commands/host/idm-snoop.ts'),

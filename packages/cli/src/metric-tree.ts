@@ -2,6 +2,7 @@ import { type JsonValue, toJson } from '@bufbuild/protobuf';
 import { ValueSchema } from '@bufbuild/protobuf/wkt';
 import { MetricFormat, type MetricNode } from '@protect/proto/control-common';
 import { formatBytes } from './bytes.ts';
+import { formatSeconds } from './durations.ts';
 import { printable } from './printable.ts';
 
 /** A tree in lines, the values as people read them. */
@@ -62,21 +63,4 @@ function formatValue(value: JsonValue, format: MetricFormat): string {
     default:
       return String(value);
   }
-}
-
-/** The two largest parts of a time, such as `3h 12m`. */
-function formatSeconds(seconds: number): string {
-  if (seconds < 60) return `${Number(seconds.toFixed(1))}s`;
-  const whole = Math.floor(seconds);
-  const parts = [
-    [Math.floor(whole / 86_400), 'd'],
-    [Math.floor(whole / 3_600) % 24, 'h'],
-    [Math.floor(whole / 60) % 60, 'm'],
-    [whole % 60, 's'],
-  ] as const;
-  const first = parts.findIndex(([count]) => count > 0);
-  return parts
-    .slice(first, first + 2)
-    .map(([count, unit]) => `${count}${unit}`)
-    .join(' ');
 }

@@ -6,6 +6,7 @@ import {
   ZoneState,
   ZoneStateSchema,
 } from '@protect/proto/control-common';
+import type { Colour } from './colours.ts';
 import type { Listing } from './output-format.ts';
 import { shortName } from './short-name.ts';
 import type { Cell } from './table.ts';
@@ -44,18 +45,24 @@ function zoneAddress(zone: Zone, version: ZoneNetworkIpVersion): string {
 
 function stateCell(state: ZoneState): Cell {
   const text = shortName(ZoneStateSchema, state);
+  const colour = zoneStateColour(state);
+  return colour === undefined ? { text } : { text, colour };
+}
+
+/** How well a zone is, as a colour. */
+export function zoneStateColour(state: ZoneState): Colour | undefined {
   switch (state) {
     case ZoneState.DESTROYED:
     case ZoneState.FAILED:
-      return { text, colour: 'red' };
+      return 'red';
     case ZoneState.CREATING:
     case ZoneState.DESTROYING:
     case ZoneState.EXITED:
-      return { text, colour: 'yellow' };
+      return 'yellow';
     case ZoneState.CREATED:
     case ZoneState.READY:
-      return { text, colour: 'green' };
+      return 'green';
     default:
-      return { text };
+      return undefined;
   }
 }

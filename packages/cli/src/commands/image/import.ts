@@ -24,7 +24,7 @@ export function command(cli: Cli): Command {
   return withExamples(
     new Command('import')
       .description('take an image archive instead of pulling it, and print its digest')
-      .argument('<file>', 'archive of an OCI layout (tar); - is standard input')
+      .argument('<file>', 'OCI layout or docker save, as tar, plain or compressed; - is standard input')
       .option('-n, --name <reference>', 'name to keep it under')
       .option('--digest <digest>', 'what its digest has to be')
       .addOption(

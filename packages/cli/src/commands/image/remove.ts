@@ -11,16 +11,13 @@ import { absoluteLayout } from '../../pull-image.ts';
 export function command(cli: Cli): Command {
   return withExamples(
     new Command('remove')
-      .description('remove an image from the cache; refused while a zone uses it')
+      .description('remove an image from the cache; zones that have its disk keep it')
       .argument('<image>', 'digest, or a reference that it was pulled by')
       .addOption(
         new Option('-s, --image-format <format>', 'only the one packed like this').choices(imageFormats),
       ),
     ['protect image remove alpine', 'remove what was pulled as alpine'],
-    [
-      'protect image list -o simple | cut -f 1 | xargs -n 1 protect image remove',
-      'remove every image that no zone uses',
-    ],
+    ['protect image list -o simple | cut -f 1 | xargs -n 1 protect image remove', 'empty the cache'],
   ).action(async (image: string, { imageFormat: format }: { readonly imageFormat?: ImageFormatName }) => {
     const digest = await resolveImage(cli, image);
     const { removed } = await cli.control.removeImage({ digest, format: imageFormat(format) });
