@@ -32,20 +32,19 @@ export function createCallAudit(record: (record: CallRecord) => void): CallAudit
     const streams = method.methodKind !== 'unary';
     const startedAt = performance.now();
     calls += 1;
-    const common = {
-      call: `${instance}-${calls}`,
-      time: new Date(),
-      method: method.name,
-      protocol: protocolName,
-      caller: values.get(callerKey),
-    };
+    const call = `${instance}-${calls}`;
+    const time = new Date();
+    const caller = values.get(callerKey);
     let object: CallObject = {};
+    const recordOf = (phase: CallRecord['phase']): CallRecord => {
+      return { call, phase, time, method: method.name, protocol: protocolName, caller, object };
+    };
     let begun = !streams;
     let ended = false;
     const begin = () => {
       if (begun) return;
       begun = true;
-      record({ ...common, phase: 'begin', object });
+      record(recordOf('begin'));
     };
     return {
       about(more) {
@@ -58,7 +57,7 @@ export function createCallAudit(record: (record: CallRecord) => void): CallAudit
         begin();
         ended = true;
         const durationMs = Math.round((performance.now() - startedAt) * 1000) / 1000;
-        record({ ...common, phase: streams ? 'end' : 'call', object, code, durationMs });
+        record({ ...recordOf(streams ? 'end' : 'call'), code, durationMs });
       },
     };
   }
