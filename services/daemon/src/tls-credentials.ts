@@ -1,4 +1,4 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
+import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { TcpListenConfig } from '@protect/config/daemon-config';
 import { ConfigurationError, toError } from '@protect/service/errors';
@@ -27,7 +27,7 @@ export async function loadTlsCredentials(config: TcpListenConfig): Promise<TlsCr
     }
   };
   const cert = await attempt('cert', config.certPath, (pem) => ({ pem, parsed: firstCertificate(pem) }));
-  const key = await attempt('key', config.keyPath, (pem) => ({ pem, parsed: createPrivateKey(pem) }));
+  const key = await attempt('key', config.keyPath, (pem) => ({ pem, parsed: privateKey(pem) }));
   const clientCa = await attempt('client-ca', config.clientCaPath, (pem) => {
     for (const one of certificatesIn(pem)) new X509Certificate(one);
     return pem;
@@ -46,6 +46,14 @@ function firstCertificate(pem: string): X509Certificate {
   return new X509Certificate(first);
 }
 
+function privateKey(pem: string): KeyObject {
+  try {
+    return createPrivateKey(pem);
+  } catch (cause) {
+    throw new Error('is no private key in PEM form without a passphrase', { cause });
+  }
+}
+
 function certificatesIn(pem: string): string[] {
   const found = pem.match(/-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g);
   // Without any, TLS would take the authorities of the whole world.
@@ -55,10 +63,5 @@ function certificatesIn(pem: string): string[] {
 
 function reasonOf(thrown: unknown): string {
   const error = toError(thrown);
-  const code = 'code' in error ? error.code : undefined;
-  if (code === 'ENOENT') return 'there is no such file';
-  if (code === 'ERR_OSSL_UNSUPPORTED' || code === 'ERR_MISSING_PASSPHRASE') {
-    return 'is no private key in PEM form without a passphrase';
-  }
-  return error.message;
+  return 'code' in error && error.code === 'ENOENT' ? 'there is no such file' : error.message;
 }
