@@ -80,7 +80,12 @@ test('a key with a passphrase is refused', async () => {
 });
 
 test('a damaged certificate is refused', async () => {
-  const damaged = await file('damaged.pem', server.cert.replace(/.{8}\n-----END/, 'AAAAAAAA\n-----END'));
-  expect(await problems({ clientCaPath: damaged })).not.toBe('');
+  const damaged = await file(
+    'damaged.pem',
+    server.cert.replace(/BEGIN CERTIFICATE-----\n.{8}/, 'BEGIN CERTIFICATE-----\nAAAAAAAA'),
+  );
+  expect(await problems({ clientCaPath: damaged })).toMatch(
+    /^damaged.pem \(runtime.listen.tcp.client-ca\): ./,
+  );
   expect(await problems({ certPath: damaged })).toMatch(/^damaged.pem \(runtime.listen.tcp.cert\): ./);
 });
