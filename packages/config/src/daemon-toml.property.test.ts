@@ -7,7 +7,7 @@ import { formatDaemonToml } from './format-daemon-toml.ts';
 import { readDaemonToml } from './read-daemon-toml.ts';
 
 const name = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9._-]{0,20}$/);
-const moduleName = fc.stringMatching(/^[A-Za-z0-9_-]{1,20}$/);
+const moduleName = fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_-]{0,20}$/);
 const path = fc.stringMatching(/^\/[a-z "'\\\u00e9]{1,20}$/);
 const hex = (digits: number) => fc.stringMatching(new RegExp(`^[0-9a-f]{${digits}}$`));
 const location = fc

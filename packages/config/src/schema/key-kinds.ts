@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { type KeyNotes, keyNotes } from './key-notes.ts';
 
-/** What a name that the user chooses may look like. */
-export const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
+/** What a name that the user chooses may look like; the TOML parser refuses those that reach into objects. */
+export const name = z.string().regex(/^(?!constructor$)[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/);
 
 /** The rule of `name`, to follow "must be". */
 export const nameRule =

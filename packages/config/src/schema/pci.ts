@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { flag, name } from './key-kinds.ts';
 import { keyNotes } from './key-notes.ts';
 
-const moduleName = z.string().regex(/^[A-Za-z0-9_-]{1,64}$/);
+const moduleName = z.string().regex(/^(?!constructor$)[A-Za-z0-9][A-Za-z0-9_-]{0,63}$/);
 
 /** A PCI address in its long form, lower case. */
 export const pciLocation = z
