@@ -60,6 +60,7 @@ const packages = {
   make: 'builds the zone’s init',
   nanopb: 'generates the protobuf code of the zone’s init',
   'libnanopb-dev': 'protobuf in the zone’s init',
+  'libxen-dev': 'the zone’s channel to the host on Xen, in its init',
   'busybox-static': 'the demonstration image',
   clang: 'sanitizers for the tests of the zone’s init',
   'libclang-rt-14-dev': 'sanitizers for the tests of the zone’s init',

@@ -1,16 +1,12 @@
 /**
- * Modules that a zone needs before it can reach its addons disk, in the order in which their devices matter: the
- * host's channel first. Filesystems that are rarely wanted stay in the addons.
+ * Modules that a zone needs before it can reach its addons disk, by hypervisor, in the order in which their devices
+ * matter: the host's channel first. Filesystems that are rarely wanted stay in the addons.
  */
-export const bootModules: readonly string[] = [
-  'virtio_pci',
-  'virtio_console',
-  'virtio_scsi',
-  'sd_mod',
-  'virtio_net',
-  'squashfs',
-  'overlay',
-];
+export const bootModules = {
+  qemu: ['virtio_pci', 'virtio_console', 'virtio_scsi', 'sd_mod', 'virtio_net', 'squashfs', 'overlay'],
+  // The zone offers the channel: it grants pages (gntalloc) and maps none (gntdev).
+  xen: ['xen_evtchn', 'xen_gntalloc', 'xen_blkfront', 'xen_netfront', 'squashfs', 'overlay'],
+} as const satisfies Record<string, readonly string[]>;
 
 /**
  * Paths of the modules to load for `names`, each after those it depends on, as `modules.dep` tells. Names that

@@ -59,13 +59,15 @@ export async function buildInitrd(output: string, cacheDir: string, inputs: Init
   );
 }
 
-interface BootModule {
-  readonly name: string;
-  readonly bytes: Buffer;
+interface BootModules {
+  /** The files by their names in the ramdisk. */
+  readonly files: ReadonlyMap<string, Buffer>;
+  /** Names in load order, by hypervisor. */
+  readonly lists: ReadonlyMap<string, readonly string[]>;
 }
 
-/** The modules in load order, out of the kernel image's addons. */
-async function readBootModules(kernel: string, cacheDir: string): Promise<BootModule[]> {
+/** The modules that any hypervisor's list has, out of the kernel image's addons. */
+async function readBootModules(kernel: string, cacheDir: string): Promise<BootModules> {
   const signal = AbortSignal.timeout(120_000);
   const { addonsPath } = await unpackZoneKernel({
     image: openLayout(kernel),
@@ -90,18 +92,22 @@ async function readBootModules(kernel: string, cacheDir: string): Promise<BootMo
       return await Promise.all(files.map((file) => readFile(join(work, name, file))));
     };
     const [dep, builtin] = await unpack('lists', ['modules.dep', 'modules.builtin']);
-    const order = loadOrder(bootModules, String(dep), String(builtin));
-    const contents = await unpack('modules', order);
-    return order.map((path, index) => ({
-      name: moduleName(path),
-      bytes: contents[index] ?? Buffer.alloc(0),
-    }));
+    const orders = Object.entries(bootModules).map(
+      ([hypervisor, names]) => [hypervisor, loadOrder(names, String(dep), String(builtin))] as const,
+    );
+    const paths = [...new Set(orders.flatMap(([, order]) => order))];
+    const contents = await unpack('modules', paths);
+    const fileName = (path: string) => `${moduleName(path)}.ko`;
+    return {
+      files: new Map(paths.map((path, index) => [fileName(path), contents[index] ?? Buffer.alloc(0)])),
+      lists: new Map(orders.map(([hypervisor, order]) => [hypervisor, order.map(fileName)])),
+    };
   } finally {
     await rm(work, { recursive: true, force: true });
   }
 }
 
-async function ramdiskEntries(inputs: InitrdInputs, modules: readonly BootModule[]): Promise<NewcEntry[]> {
+async function ramdiskEntries(inputs: InitrdInputs, modules: BootModules): Promise<NewcEntry[]> {
   const file = async (path: string, source: string, mode = 0o755): Promise<NewcEntry> => {
     return { type: 'file', path, mode, bytes: await readFile(source) };
   };
@@ -119,9 +125,11 @@ async function ramdiskEntries(inputs: InitrdInputs, modules: readonly BootModule
     await file('usr/bin/crun', crunPath),
     ...(await Promise.all(inputs.libraries.map((path) => file(path.slice(1), path)))),
     ...Object.entries(accounts).map(([name, content]) => text(`etc/${name}`, content)),
-    text('modules/boot.list', modules.map(({ name }) => `${name}.ko\n`).join('')),
-    ...modules.map(({ name, bytes }): NewcEntry => {
-      return { type: 'file', path: `modules/${name}.ko`, mode: 0o644, bytes };
+    ...[...modules.lists].map(([hypervisor, names]) =>
+      text(`modules/boot.${hypervisor}.list`, names.map((name) => `${name}\n`).join('')),
+    ),
+    ...[...modules.files].map(([name, bytes]): NewcEntry => {
+      return { type: 'file', path: `modules/${name}`, mode: 0o644, bytes };
     }),
   ];
 }

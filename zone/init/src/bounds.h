@@ -9,6 +9,8 @@ enum {
   receive_buffer_bytes = 2 * receive_max_bytes,
   /* Largest packet that init sends. */
   send_max_bytes = 96 * 1024,
+  /* Each way, where the carrier is a vchan; a power of two. */
+  vchan_ring_bytes = 64 * 1024,
   /* Control frames that wait for the carrier. */
   outbox_bytes = 256 * 1024,
   /* Window that the zone grants on each stream for stdin. */

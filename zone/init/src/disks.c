@@ -7,11 +7,13 @@
 #include <unistd.h>
 
 #include "files.h"
+#include "xen_disk.h"
 
 static const char folder[] = "/sys/block";
 
 /* SCSI page 0x80 has four bytes before the serial; virtio block devices have it as text. */
 static bool read_serial(const char *name, char *out) {
+  if (strncmp(name, "xvd", 3) == 0) return xen_disk_serial(folder, name, out);
   char path[128], page[4 + disk_serial_bytes];
   snprintf(path, sizeof path, "%s/%.32s/device/vpd_pg80", folder, name);
   ssize_t size = file_read(path, page, sizeof page);

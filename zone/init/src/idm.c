@@ -154,14 +154,17 @@ static void host_gone(void) {
 }
 
 /* A virtio port tells that the host went away on another queue than the data: the news may come after the next host's
- * hello. Only when it stays true, and nothing is heard meanwhile, is it believed. */
+ * hello. There it is believed only when it stays true, and nothing is heard meanwhile. */
 static void away_for_a_while(struct timer *timer) {
   (void)timer;
   if (carrier && carrier->host_away(carrier)) host_gone();
 }
 
 static void suspect_away(void) {
-  if (host_seen && !away_timer.armed) timer_set(&away_timer, host_away_ms, away_for_a_while);
+  if (!carrier->host_away)
+    host_gone();
+  else if (host_seen && !away_timer.armed)
+    timer_set(&away_timer, host_away_ms, away_for_a_while);
 }
 
 static void carrier_gone(void) {
@@ -225,6 +228,7 @@ static bool send_piece(void) {
   struct slice piece = is_output ? output : (struct slice){outbox.bytes + outbox.start, outbox.end - outbox.start};
   ssize_t sent = carrier->write(carrier, piece.data, piece.size);
   if (sent < 0 && errno != EAGAIN && errno != EINTR) carrier_gone();
+  if (sent == 0) suspect_away();
   if (sent <= 0) return sent < 0 && errno == EINTR;
   host_seen = true;
   if (is_output)
@@ -268,6 +272,6 @@ void idm_flush(uint64_t max_wait_ms) {
     uint64_t now = now_ms();
     if (now >= until) return;
     if (send_piece()) continue;
-    if (carrier) poll(&(struct pollfd){.fd = carrier->fd, .events = POLLOUT}, 1, (int)(until - now));
+    if (carrier) poll(&(struct pollfd){.fd = carrier->fd, .events = carrier->room_event}, 1, (int)(until - now));
   }
 }

@@ -11,6 +11,7 @@
 #include "configure.h"
 #include "crash.h"
 #include "files.h"
+#include "hypervisor.h"
 #include "idm.h"
 #include "link.h"
 #include "log.h"
@@ -20,15 +21,20 @@
 #include "reap.h"
 #include "shutdown.h"
 #include "uevent.h"
+#include "vchan.h"
 #include "virtio_port.h"
 #include "workloads.h"
 
 /* init runs twice: first in the initramfs, then, with this argument, in the tmpfs that replaces it. */
 static const char moved_argument[] = "moved";
 
+static struct carrier *open_carrier(void) {
+  return hypervisor_is_xen() ? vchan_open("data/vchan/idm") : virtio_port_open("org.protect.idm");
+}
+
 static void devices_changed(void) {
   log_open_console();
-  if (!idm_attached()) idm_attach(virtio_port_open("org.protect.idm"));
+  if (!idm_attached()) idm_attach(open_carrier());
   workloads_disks_changed();
   configure_devices_changed();
 }
@@ -54,8 +60,9 @@ static void open_stdio(void) {
 /* The list begins with what the channel to the host needs; the host hears of the zone before the rest is loaded. */
 static void load_boot_modules(void) {
   char list[4096];
-  if (file_read("/modules/boot.list", list, sizeof list) < 0) {
-    warn("/modules/boot.list: %m");
+  const char *list_path = hypervisor_is_xen() ? "/modules/boot.xen.list" : "/modules/boot.qemu.list";
+  if (file_read(list_path, list, sizeof list) < 0) {
+    warn("%s: %m", list_path);
     return;
   }
   char *rest = list;

@@ -25,8 +25,12 @@ static void port_close(struct carrier *carrier) {
   carrier->fd = -1;
 }
 
-static struct carrier port = {
-    .fd = -1, .read = port_read, .write = port_write, .host_away = port_host_away, .close = port_close};
+static struct carrier port = {.fd = -1,
+                              .room_event = POLLOUT,
+                              .read = port_read,
+                              .write = port_write,
+                              .host_away = port_host_away,
+                              .close = port_close};
 
 static bool port_has_name(const char *device, const char *name) {
   char path[128], found[64];

@@ -84,6 +84,7 @@ static ssize_t carrier_read(struct carrier *carrier, void *bytes, size_t size) {
 }
 
 static ssize_t carrier_write(struct carrier *carrier, const void *bytes, size_t size) {
+  if (host_away && !carrier->host_away) return 0;
   return send(carrier->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
@@ -252,6 +253,40 @@ static void late_news_of_absence(void) {
   uint64_t id = ping(10);
   CHECK(receive(&packet) && packet.id == id);
   say_hello(0);
+}
+
+static void certain_absence(void) {
+  uint8_t frame[512] = {0};
+  idm_Packet packet;
+  connect_host();
+  carrier.host_away = NULL;
+  say_hello(0);
+  open_exec();
+  frame_seal(frame, 400);
+  send_bytes(frame, 200);
+  settle();
+  host_away = true;
+  idm_wake();
+  loop_turn(0);
+  CHECK(streams_closed == 1);
+  host_away = false;
+  say_hello(0);
+  CHECK(ping(20) && receive(&packet) && packet.form == idm_Form_FORM_RESPONSE && pings == 1);
+  /* Also when nothing is read because answers that the host did not take fill the outbox. */
+  open_exec();
+  for (int i = 0; i < 8; i++) ping(60000);
+  settle();
+  CHECK(opened_count == 2 && pings < 9);
+  host_away = true;
+  idm_wake();
+  loop_turn(0);
+  CHECK(streams_closed == 2);
+  host_away = false;
+  /* What a carrier throws away then. */
+  while (recv(host, host_buffer, sizeof host_buffer, MSG_DONTWAIT) > 0) continue;
+  frame_decoder_start(&host_decoder, host_buffer, sizeof host_buffer, send_max_bytes);
+  say_hello(0);
+  carrier.host_away = carrier_host_away;
 }
 
 static void partial_frame_unnoticed(void) {
@@ -438,7 +473,8 @@ const struct test idm_tests[] = {
     {"garbage and oversized lengths are passed over", resynchronises},
     {"a frame that the host left unfinished does not disturb the next host", partial_frame_then_new_host},
     {"late news that the host was away does not end the connection of the next", late_news_of_absence},
-    {"one that nobody noticed is given up after a while, and what is behind it found", partial_frame_unnoticed},
+    {"news that is certain ends it at once, whether init reads or only writes", certain_absence},
+    {"a frame whose host's end nobody noticed is given up after a while, and what is behind it found", partial_frame_unnoticed},
     {"packets of other channels are ignored", other_channels},
     {"a taken id disturbs nothing, and a new connection may use it", reused_ids},
     {"an answer to a lost connection goes nowhere", old_answers},

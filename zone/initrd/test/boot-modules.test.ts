@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { loadOrder, moduleName } from '../boot-modules.ts';
+import { bootModules, loadOrder, moduleName } from '../boot-modules.ts';
 
 const dependencies = [
   'kernel/virtio/virtio.ko:',
@@ -24,6 +24,13 @@ describe('the order of boot modules', () => {
 
   test('a module that the kernel does not have stops the build with its name', () => {
     expect(() => loadOrder(['squashfs'], dependencies, '')).toThrow(/no module squashfs/);
+  });
+
+  test('each hypervisor’s list begins with the channel to the host and has none of the other’s drivers', () => {
+    expect(bootModules.qemu.slice(0, 2)).toEqual(['virtio_pci', 'virtio_console']);
+    expect(bootModules.xen.slice(0, 2)).toEqual(['xen_evtchn', 'xen_gntalloc']);
+    expect(bootModules.qemu.filter((name) => name.startsWith('xen'))).toEqual([]);
+    expect(bootModules.xen.filter((name) => name.startsWith('virtio'))).toEqual([]);
   });
 
   test('names have underscores, however the file is called', () => {
