@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { z } from 'zod';
 import { withDeadline } from '../deadline.ts';
@@ -111,7 +112,12 @@ export class QemuDisks {
   async #addNode(disk: DomainDisk, held: Held, signal: AbortSignal): Promise<void> {
     await this.#closeOrphan(disk.serial, held, signal);
     try {
-      await this.#execute('blockdev-add', nodeArguments(disk), signal);
+      // One that cannot be looked at is for QEMU to say: it opens the path itself.
+      const isDevice = await stat(disk.path).then(
+        (found) => found.isBlockDevice(),
+        () => false,
+      );
+      await this.#execute('blockdev-add', nodeArguments(disk, isDevice), signal);
     } catch (error) {
       if (!(error instanceof QmpError)) throw error;
       const text = `disk ${disk.serial}: the zone's hypervisor cannot open ${disk.path}: ${error.message}`;
@@ -223,13 +229,13 @@ function freeLun(luns: ReadonlyMap<string, number>): number {
   throw new ConnectError(`the zone has ${disksMax} disks already`, Code.ResourceExhausted);
 }
 
-function nodeArguments(disk: DomainDisk): Readonly<Record<string, unknown>> {
+function nodeArguments(disk: DomainDisk, isDevice: boolean): Readonly<Record<string, unknown>> {
   return {
     driver: 'raw',
     'node-name': nodeName(disk.serial),
     'read-only': disk.readOnly,
     discard: disk.readOnly ? 'ignore' : 'unmap',
-    file: { driver: 'file', filename: disk.path, aio: 'threads' },
+    file: { driver: isDevice ? 'host_device' : 'file', filename: disk.path, aio: 'threads' },
   };
 }
 
