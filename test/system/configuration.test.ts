@@ -1,0 +1,140 @@
+import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startRegistry } from '../../packages/oci/test/registry-process.ts';
+import { destroyZone, execute, launchWorkload, launchZone } from './guests.ts';
+import { busyboxImage } from './images.ts';
+import { startStack, type TestStack } from './stack.ts';
+
+const diskMib = 256;
+
+let stack: TestStack;
+let image: string;
+const held = new AsyncDisposableStack();
+
+beforeAll(async () => {
+  image = await busyboxImage();
+  const registry = held.use(await startRegistry());
+  const insecure = '--dest-tls-verify=false';
+  await execa('skopeo', ['copy', insecure, image, `docker://${registry.host}/library/busybox:latest`]);
+  const folder = held.adopt(await mkdtemp(join(tmpdir(), 'protect-disk-')), (path) =>
+    rm(path, { recursive: true, force: true }),
+  );
+  await writeFile(join(folder, 'disk'), '');
+  await truncate(join(folder, 'disk'), diskMib * 1024 * 1024);
+  const { stdout: device } = await execa('losetup', ['--find', '--show', join(folder, 'disk')]);
+  held.defer(async () => void (await execa('losetup', ['--detach', device])));
+  const [location = '0000:00:00.0'] = await readdir('/sys/bus/pci/devices').catch(() => []);
+  stack = held.use(
+    await startStack({
+      daemonToml: `
+[oci]
+docker-hub-mirror = "${registry.host}"
+[zone]
+cache-default-kernel = false
+memory_limit_mb = 160
+[network]
+nameservers = ["10.9.8.7", "fd00::53"]
+[network.ipv4]
+subnet = "10.201.7.0/24"
+[network.ipv6]
+subnet = "fd77:1:2:3::/64"
+[pci.devices.gpu0]
+locations = ["${location}"]
+[block.devices.scratch0]
+path = "${device}"
+`,
+    }),
+  );
+});
+
+afterAll(async () => {
+  await held.disposeAsync();
+});
+
+/** Inode of the default kernel as it was unpacked last. */
+async function kernelFile(): Promise<number> {
+  const folder = stack.paths.bootCache;
+  const [kernel, ...others] = (await readdir(folder)).filter((name) => name.startsWith('kernel-'));
+  expect(others).toEqual([]);
+  return (await stat(join(folder, kernel ?? '', 'vmlinux'))).ino;
+}
+
+test('a zone that asks for nothing has the memory, the addresses and the resolvers of daemon.toml', async () => {
+  const zone = await launchZone(stack.client);
+  const inside = async (...command: readonly string[]) => {
+    const { stdout } = await execute(stack.client, { workloadId }, command);
+    return stdout;
+  };
+  const workloadId = await launchWorkload(stack.client, zone.id, image, ['sleep', '100000']);
+  expect(zone.spec?.initialResources?.maxMemory).toBe(160n);
+  const memoryKib = Number(/^MemTotal:\s+(\d+) kB/m.exec(await inside('cat', '/proc/meminfo'))?.[1]);
+  expect(memoryKib).toBeLessThan(160 * 1024);
+  expect(memoryKib).toBeGreaterThan(90 * 1024);
+  const resolvers = [...(await inside('cat', '/etc/resolv.conf')).matchAll(/^nameserver (\S+)$/gm)];
+  expect(resolvers.map(([, address]) => address)).toEqual(['10.9.8.7', 'fd00::53']);
+  const addresses = await inside('ip', 'addr', 'show', 'dev', 'eth0');
+  expect(addresses).toMatch(/inet 10\.201\.7\.\d+\//);
+  expect(addresses).toMatch(/inet6 fd77:1:2:3::[0-9a-f]+\//);
+  await destroyZone(stack.client, zone.id);
+});
+
+test('with cache-default-kernel = false each launch reads the kernel’s image anew', async () => {
+  const before = await kernelFile();
+  const zone = await launchZone(stack.client);
+  expect(await kernelFile()).not.toBe(before);
+  await destroyZone(stack.client, zone.id);
+});
+
+test('an image without a registry comes from docker-hub-mirror, under its name at Docker Hub', async () => {
+  await stack.output('image', 'pull', 'busybox');
+  const images = await stack.output('image', 'list', '-o', 'json');
+  expect(images).toContain('docker.io/library/busybox:latest');
+});
+
+test('a block device of daemon.toml is a scratch disk', async () => {
+  const zoneId = await stack.output('zone', 'launch', '--wait', '--attach-scratch-disk', 'scratch0');
+  const workloadId = await launchWorkload(stack.client, zoneId, image, ['sleep', '100000']);
+  const { stdout } = await execute(stack.client, { workloadId }, ['df', '-m', '/']);
+  const mib = Number(/^\S+\s+(\d+)/.exec(stdout.split('\n')[1] ?? '')?.[1]);
+  expect(mib).toBeGreaterThan(diskMib * 0.8);
+  expect(mib).toBeLessThanOrEqual(diskMib);
+  await destroyZone(stack.client, zoneId);
+});
+
+test('a PCI device of daemon.toml is listed; where it cannot be passed through, a zone with it is refused', async () => {
+  const { devices } = await stack.client.listDevices({});
+  expect(devices.map(({ name, claimed }) => ({ name, claimed }))).toEqual([{ name: 'gpu0', claimed: false }]);
+  const refused = (name: string) =>
+    stack.client
+      .createZone({ spec: { devices: [{ name }] } })
+      .then(() => undefined, ConnectError.from.bind(ConnectError));
+  expect(await refused('gpu0')).toMatchObject({
+    code: Code.FailedPrecondition,
+    rawMessage: expect.stringContaining('needs a host that runs Xen'),
+  });
+  expect(await refused('gpu1')).toMatchObject({ code: Code.NotFound });
+});
+
+test('protect host config check and protect doctor find all in order', async () => {
+  expect(await stack.output('host', 'config', 'check')).toMatch(/: valid$/);
+  const { stdout, exitCode } = await stack.cli('doctor', '-o', 'json');
+  const findings: { name: string; status: string }[] = JSON.parse(stdout);
+  expect(findings.filter(({ status }) => status === 'failed')).toEqual([]);
+  expect(exitCode).toBe(0);
+  const services = findings.filter(({ name }) => /^protect-|^NATS|\.socket$|^credentials/.test(name));
+  expect(services.map(({ name, status }) => `${status} ${name}`)).toEqual([
+    'ok NATS',
+    'ok protect-daemon',
+    'ok protect-storage',
+    'ok protect-network',
+    'ok protect-orchestrator',
+    'ok protect-cri',
+    'ok daemon.socket',
+    expect.stringContaining('cri.socket'),
+    'ok credentials',
+  ]);
+});
