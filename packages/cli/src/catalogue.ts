@@ -4,6 +4,8 @@ import type { Cli } from './cli.ts';
 /** One verb: its line in the help, and its module, loaded only when it is wanted. */
 export interface Verb {
   readonly summary: string;
+  /** Not for people: left out of the help. */
+  readonly hidden?: true;
   readonly load: () => Promise<{ command(cli: Cli): Command }>;
 }
 
@@ -132,5 +134,14 @@ export const catalogue: Entries = {
   doctor: {
     summary: 'look at this host and say what is missing',
     load: () => import('./commands/doctor.ts'),
+  },
+  completion: {
+    summary: 'print the completion script of a shell',
+    load: () => import('./commands/completion.ts'),
+  },
+  __complete: {
+    summary: 'print how a command line could go on',
+    hidden: true,
+    load: () => import('./commands/complete.ts'),
   },
 };

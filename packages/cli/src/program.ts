@@ -40,7 +40,7 @@ async function addEntries(
       await addEntries(cli, inner, entry.entries, name === next ? below : []);
     } else {
       const command = name === next ? (await entry.load()).command(cli) : new Command(name);
-      group.addCommand(command.summary(entry.summary));
+      group.addCommand(command.summary(entry.summary), { hidden: entry.hidden === true });
     }
   }
 }

@@ -2,6 +2,7 @@ import { CommanderError } from 'commander';
 import type { Cli, ControlClient, InputStream, OutputStream } from './cli.ts';
 import { inColour, showsColours } from './colours.ts';
 import { interruptedExitCode, usageExitCode } from './command-error.ts';
+import { completeCommand } from './completion/scripts.ts';
 import { buildProgram, commandName, connectionOption } from './program.ts';
 import { errorText, exitCodeOf } from './report-error.ts';
 
@@ -27,7 +28,9 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
   let connection: ReturnType<Surroundings['connection']> | undefined;
   let client: ControlClient | undefined;
   const connect = () => {
-    connection ??= surroundings.connection(connectionOption(args));
+    connection ??= surroundings.connection(
+      connectionOption(args[0] === completeCommand ? args.slice(2) : args),
+    );
     return connection;
   };
   const cli: Cli = {
