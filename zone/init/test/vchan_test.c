@@ -113,7 +113,7 @@ static void slow_client(void) {
 }
 
 static void every_event_counts(void) {
-  uint8_t byte;
+  uint8_t byte = 0;
   open_both();
   woken();
   CHECK(nothing_there());
