@@ -18,6 +18,8 @@ is allowed; \`protect host config check [FILE]\` tells the same without starting
 have to exist on the host. Keys may be written with underscores in place of hyphens.
 `;
 
+const titles = ['key', 'must be', 'default', 'meaning'];
+
 interface KeyRow {
   readonly key: string;
   readonly allowed: string;
@@ -37,7 +39,7 @@ function* sections(schema: z.core.$ZodType, path: readonly string[]): Generator<
   const meaning = keyNotes.get(schema)?.meaning ?? '';
   if (shape.kind === 'named') {
     if (shapeOf(shape.entry).kind === 'value')
-      yield section(path, meaning, [keyRow('*name*', shape.entry, '')]);
+      yield section(path, meaning, [keyRow('_name_', shape.entry, '')]);
     else yield* sectionsOfEntry(shape.entry, [...path, '<name>'], meaning);
     return;
   }
@@ -60,9 +62,18 @@ function* sectionsOfEntry(
 }
 
 function section(path: readonly string[], meaning: string, rows: readonly KeyRow[]): string {
-  const cells = rows.map((row) => [row.key, row.allowed, row.fallback, row.meaning].map(cell).join(' | '));
-  const table = ['key | must be | default | meaning', '--- | --- | --- | ---', ...cells];
-  return `\n## \`[${path.join('.')}]\`\n\n${meaning}\n\n${table.map((row) => `| ${row} |\n`).join('')}`;
+  const cells = rows.map((row) => [row.key, row.allowed, row.fallback, row.meaning].map(cell));
+  return `\n## \`[${path.join('.')}]\`\n\n${meaning}\n\n${table([titles, ...cells])}`;
+}
+
+/** A table in Markdown, its columns as wide as their widest cell. */
+function table([head = [], ...body]: readonly (readonly string[])[]): string {
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...body].map((row) => (row[column] ?? '').length)),
+  );
+  const line = (row: readonly string[]) =>
+    `| ${row.map((text, column) => text.padEnd(widths[column] ?? 0)).join(' | ')} |\n`;
+  return [line(head), line(widths.map((width) => '-'.repeat(width))), ...body.map(line)].join('');
 }
 
 function keyRow(key: string, schema: z.core.$ZodType, fallback: string): KeyRow {
