@@ -6,6 +6,9 @@ export type ZoneId = string & { readonly zoneId: unique symbol };
 /** A workload's UUID, lower case with hyphens. */
 export type WorkloadId = string & { readonly workloadId: unique symbol };
 
+/** The UUID of a network reservation, lower case with hyphens. */
+export type ReservationId = string & { readonly reservationId: unique symbol };
+
 const uuid = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The id in `text`, or undefined when it is no UUID in canonical form. */
@@ -16,6 +19,20 @@ export function parseZoneId(text: string): ZoneId | undefined {
 /** The id in `text`, or undefined when it is no UUID in canonical form. */
 export function parseWorkloadId(text: string): WorkloadId | undefined {
   return uuid.test(text) ? (text as WorkloadId) : undefined;
+}
+
+/** The id in `text`, or undefined when it is no UUID in canonical form. */
+export function parseReservationId(text: string): ReservationId | undefined {
+  return uuid.test(text) ? (text as ReservationId) : undefined;
+}
+
+/** The reservation that a zone gets which assumes none: it is named like the zone. */
+export function ownReservationId(id: ZoneId): ReservationId {
+  return id as string as ReservationId;
+}
+
+export function newReservationId(): ReservationId {
+  return randomUUID() as ReservationId;
 }
 
 export function newZoneId(): ZoneId {

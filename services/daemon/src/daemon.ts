@@ -150,6 +150,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     hostStatus,
     zones,
     supervisor,
+    network,
     workloads,
     imageStore,
     images,

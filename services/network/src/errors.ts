@@ -12,6 +12,11 @@ export function refused(message: string): ConnectError {
   return new ConnectError(message, Code.FailedPrecondition);
 }
 
+/** Somebody else has it; it would be no use to wait a little. */
+export function conflict(message: string): ConnectError {
+  return new ConnectError(message, Code.Aborted);
+}
+
 export function exhausted(message: string): ConnectError {
   return new ConnectError(message, Code.ResourceExhausted);
 }

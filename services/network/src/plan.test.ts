@@ -1,11 +1,13 @@
-import { newZoneId, type ZoneId } from '@protect/config/ids';
+import { newReservationId, newZoneId, ownReservationId, type ZoneId } from '@protect/config/ids';
 import { expect, test } from 'vitest';
 import { linkName } from './links/link-name.ts';
 import { planPrepare, planRetain } from './plan.ts';
-import type { Reservation } from './reservation.ts';
+import type { ZoneReservation } from './reservation.ts';
 
-function reservation(zoneId: ZoneId, last: number, generation = 1n): Reservation {
+function reservation(zoneId: ZoneId, last: number, generation = 1n): ZoneReservation {
   return {
+    id: ownReservationId(zoneId),
+    kept: false,
     zoneId,
     generation,
     uid: 200_000 + last,
@@ -16,7 +18,7 @@ function reservation(zoneId: ZoneId, last: number, generation = 1n): Reservation
   };
 }
 
-const tap = (of: Reservation, told: Reservation | undefined = of) => ({
+const tap = (of: ZoneReservation, told: ZoneReservation | undefined = of) => ({
   name: linkName(of.zoneId),
   reservation: told,
 });
@@ -77,4 +79,28 @@ test('plan: a retained zone that only its tap knows is adopted, unless its addre
   expect(planRetain([other], [tap(lost)], [...retained, { zoneId: other.zoneId, generation: 1n }])).toEqual([
     { kind: 'remove-link', name: linkName(lost.zoneId) },
   ]);
+});
+
+test('plan: what stands alone stays, and its addresses are not adopted by a link', () => {
+  const { id, ipv4, ipv6, mac } = reservation(newZoneId(), 3);
+  const standing = { id: newReservationId(), kept: true, ipv4, ipv6, mac };
+  expect(planRetain([standing], [], [])).toEqual([]);
+  const lost = { ...reservation(newZoneId(), 9), ipv4 };
+  const retained = [{ zoneId: lost.zoneId, generation: 1n }];
+  const goes = { kind: 'remove-link', name: linkName(lost.zoneId) };
+  expect(planRetain([standing], [tap(lost)], retained)).toEqual([goes]);
+  // The addresses of a zone that goes are its reservation's, if that is kept.
+  const kept = { ...reservation(newZoneId(), 3), id, kept: true };
+  expect(planRetain([kept], [tap(lost)], retained)).toEqual([
+    { kind: 'free-reservation', zoneId: kept.zoneId },
+    goes,
+  ]);
+});
+
+test('plan: a zone has one reservation, and cannot assume another too', () => {
+  const held = reservation(newZoneId(), 3, 5n);
+  const { zoneId, uid, kind, generation } = held;
+  const wish = { zoneId, uid, kind, generation };
+  expect(planPrepare(held, { ...wish, assume: held.id })).toEqual({ kind: 'repeat', held });
+  expect(planPrepare(held, { ...wish, assume: newReservationId() })).toMatchObject({ kind: 'refuse' });
 });

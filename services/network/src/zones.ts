@@ -1,4 +1,4 @@
-import type { ZoneId } from '@protect/config/ids';
+import { ownReservationId, type ReservationId, type ZoneId } from '@protect/config/ids';
 import { createLocks } from '@protect/service/locks';
 import { internal, refused } from './errors.ts';
 import { enableForwarding } from './forwarding.ts';
@@ -7,8 +7,8 @@ import { linkAlias, linkName } from './links/link-name.ts';
 import type { Namespace } from './namespace.ts';
 import { planPrepare, planRetain, type RetainAction } from './plan.ts';
 import type { PacketFilter } from './policy/packet-filter.ts';
-import type { Configuration, Reservation, RetainedZone } from './reservation.ts';
-import type { ReservationStore } from './state/reservation-store.ts';
+import type { Configuration, Reservation, RetainedZone, ZoneReservation } from './reservation.ts';
+import type { ReservationStore, ReservingZone } from './state/reservation-store.ts';
 
 /** Everything in the service happens under this key: Configure alone, all else together. */
 const wholeService = 'service';
@@ -16,7 +16,12 @@ const wholeService = 'service';
 /** Undoing has a deadline of its own, since the caller's may be why there is something to undo. */
 const undoTimeoutMs = 10_000;
 
-export type PrepareZone = Pick<Reservation, 'zoneId' | 'generation' | 'uid' | 'kind'>;
+export interface PrepareZone extends ReservingZone {
+  /** The reservation to take in place of a new one. */
+  readonly assume?: ReservationId;
+  /** Whether the zone's reservation shall stay when the zone is gone. */
+  readonly keep: boolean;
+}
 
 export interface AttachInterface {
   readonly zoneId: ZoneId;
@@ -37,10 +42,16 @@ export interface Zones {
     retained: readonly RetainedZone[],
     signal: AbortSignal,
   ): Promise<void>;
-  prepare(request: PrepareZone, signal: AbortSignal): Promise<Reservation>;
+  prepare(request: PrepareZone, signal: AbortSignal): Promise<ZoneReservation>;
   /** Makes an interface of the hypervisor's own the link of a zone that was prepared for one. */
   attach(request: AttachInterface, signal: AbortSignal): Promise<void>;
   release(zoneId: ZoneId, signal: AbortSignal): Promise<void>;
+  /** All that is reserved, for zones and on its own. */
+  reservations(): (Reservation | ZoneReservation)[];
+  /** Reserves addresses for no zone yet; the same id gives the same ones. */
+  createReservation(id: ReservationId): Promise<Reservation>;
+  /** False when there is none. ABORTED while a zone has it. */
+  destroyReservation(id: ReservationId): Promise<boolean>;
 }
 
 export interface ZonesDeps {
@@ -77,7 +88,7 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
   }
 
   /** The policy comes first, so that no link is ever up without it. */
-  async function enforce(reservation: Reservation, signal: AbortSignal): Promise<void> {
+  async function enforce(reservation: ZoneReservation, signal: AbortSignal): Promise<void> {
     const name = linkName(reservation.zoneId);
     await filter.add(reservation, signal);
     const create = !present.has(name);
@@ -87,26 +98,38 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
     await links.put(reservation, { create, signal });
   }
 
-  async function make(zone: PrepareZone, signal: AbortSignal): Promise<Reservation> {
-    const reservation = await store.reserve(zone, configuration());
+  async function make(zone: PrepareZone, signal: AbortSignal): Promise<ZoneReservation> {
+    const { assume, keep, ...reserving } = zone;
+    const own = ownReservationId(zone.zoneId);
+    // A zone that is made anew takes what an earlier attempt has left it.
+    const present = assume ?? (store.find(own) === undefined ? undefined : own);
+    const reservation =
+      present === undefined
+        ? await store.reserve(reserving, keep, configuration())
+        : await store.assume(present, reserving);
     try {
       await removeLink(linkName(zone.zoneId), signal);
       await enforce(reservation, signal);
     } catch (error) {
       await undo(reservation);
+      if (present === undefined) await store.destroy(reservation.id);
       throw internal(error, `make the link of zone ${zone.zoneId}`);
     }
     return reservation;
   }
 
-  async function undo({ zoneId }: Reservation): Promise<void> {
+  async function undo({ zoneId }: ZoneReservation): Promise<void> {
     const signal = AbortSignal.timeout(undoTimeoutMs);
     await removeLink(linkName(zoneId), signal);
     await filter.remove(zoneId, signal);
     await store.free(zoneId);
   }
 
-  async function renew(held: Reservation, zone: PrepareZone, signal: AbortSignal): Promise<Reservation> {
+  async function renew(
+    held: ZoneReservation,
+    zone: PrepareZone,
+    signal: AbortSignal,
+  ): Promise<ZoneReservation> {
     const renewed = { ...held, generation: zone.generation, uid: zone.uid, kind: zone.kind };
     await store.put(renewed);
     await removeLink(linkName(zone.zoneId), signal);
@@ -114,7 +137,7 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
     return renewed;
   }
 
-  async function repeat(held: Reservation, signal: AbortSignal): Promise<Reservation> {
+  async function repeat(held: ZoneReservation, signal: AbortSignal): Promise<ZoneReservation> {
     const name = linkName(held.zoneId);
     const link = (await links.list(signal)).find((found) => found.name === name);
     if (link === undefined) {
@@ -127,7 +150,7 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
     return held;
   }
 
-  async function prepare(zone: PrepareZone, signal: AbortSignal): Promise<Reservation> {
+  async function prepare(zone: PrepareZone, signal: AbortSignal): Promise<ZoneReservation> {
     signal.throwIfAborted();
     configuration();
     const plan = planPrepare(store.reservation(zone.zoneId), zone);
@@ -176,7 +199,7 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
     await store.saveConfiguration(next);
     await enableForwarding(namespace, signal);
     // Links go before reservations, else a freed address could have two links for a moment.
-    const actions = planRetain(store.reservations(), await listLinks(signal), retained);
+    const actions = planRetain(store.all(), await listLinks(signal), retained);
     const ordered = actions.toSorted((a, b) => order(a) - order(b));
     for (const action of ordered) await retain(action, signal);
     await filter.replaceAll(store.reservations(), signal);
@@ -218,11 +241,16 @@ export function createZones({ store, namespace, links, filter }: ZonesDeps): Zon
       ),
     release: (zoneId, signal) =>
       alone(zoneId, () => told(`release zone ${zoneId}`, () => release(zoneId, signal))),
+    reservations: store.all,
+    createReservation: (id) =>
+      locks.shared(wholeService, () => told('reserve', () => store.create(id, configuration()))),
+    destroyReservation: (id) =>
+      locks.shared(wholeService, () => told(`destroy reservation ${id}`, () => store.destroy(id))),
   };
 }
 
 /** Whether the link was made for this very reservation, and not for an earlier generation of the zone. */
-function madeFor(link: KernelLink, reservation: Reservation): boolean {
+function madeFor(link: KernelLink, reservation: ZoneReservation): boolean {
   return link.reservation !== undefined && linkAlias(link.reservation) === linkAlias(reservation);
 }
 

@@ -29,13 +29,16 @@ const zones = createZones({
 const subnets = { ipv4: parseSubnet('ipv4', '10.75.0.0/16'), ipv6: parseSubnet('ipv6', 'fdd4::/48') };
 await zones.configure({ revision: 1n, ...subnets, nameservers: [] }, [], signal);
 const zoneId = newZoneId();
-const reservation = await zones.prepare({ zoneId, generation: 1n, uid: 200_001, kind: 'tap' }, signal);
+const reservation = await zones.prepare(
+  { zoneId, generation: 1n, uid: 200_001, kind: 'tap', keep: false },
+  signal,
+);
 const parameter = (name: string) => readFileSync(`/proc/sys/net/${name}`, 'utf8').trim();
 const tap = linkName(zoneId);
 // A pair of virtual cables, as a hypervisor's back end makes one end of.
 execFileSync('ip', ['link', 'add', 'vif7.0', 'type', 'veth', 'peer', 'name', 'machine']);
 const vifZone = newZoneId();
-await zones.prepare({ zoneId: vifZone, generation: 1n, uid: 200_002, kind: 'vif' }, signal);
+await zones.prepare({ zoneId: vifZone, generation: 1n, uid: 200_002, kind: 'vif', keep: false }, signal);
 await zones.attach({ zoneId: vifZone, generation: 1n, hostInterface: 'vif7.0' }, signal);
 const report = {
   vif: {

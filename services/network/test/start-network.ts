@@ -50,7 +50,8 @@ export async function startNetwork() {
   undo.defer(() => running.database.close());
   const keep = undo.move();
   const prepare = async (zone: Partial<PrepareZone> = {}) => {
-    const request = { zoneId: newZoneId(), generation: 1n, uid: 200_001, kind: 'tap' as const, ...zone };
+    const asked = { zoneId: newZoneId(), generation: 1n, uid: 200_001, kind: 'tap' as const, keep: false };
+    const request: PrepareZone = { ...asked, ...zone };
     const reservation = await running.zones.prepare(request, deadline());
     return { ...request, link: encodeLink(reservation, namespace.path, configuration.nameservers) };
   };
@@ -62,6 +63,7 @@ export async function startNetwork() {
     attach: (zoneId: ZoneId, hostInterface: string, generation = 1n) =>
       running.zones.attach({ zoneId, generation, hostInterface }, deadline()),
     release: (zoneId: ZoneId) => running.zones.release(zoneId, deadline()),
+    zones: () => running.zones,
     configure: (retained: RetainedZone[] = []) =>
       running.zones.configure(configuration, retained, deadline()),
     async restart() {

@@ -1,5 +1,12 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { parseWorkloadId, parseZoneId, type WorkloadId, type ZoneId } from '@protect/config/ids';
+import {
+  parseReservationId,
+  parseWorkloadId,
+  parseZoneId,
+  type ReservationId,
+  type WorkloadId,
+  type ZoneId,
+} from '@protect/config/ids';
 
 /** INVALID_ARGUMENT when `text` is no UUID. */
 export function decodeZoneId(text: string): ZoneId {
@@ -14,6 +21,16 @@ export function decodeWorkloadId(text: string): WorkloadId {
   if (id !== undefined) return id;
   throw new ConnectError(
     `${JSON.stringify(shortened(text))} is no workload id (a UUID)`,
+    Code.InvalidArgument,
+  );
+}
+
+/** INVALID_ARGUMENT when `text` is no UUID. */
+export function decodeReservationId(text: string): ReservationId {
+  const id = parseReservationId(text.toLowerCase());
+  if (id !== undefined) return id;
+  throw new ConnectError(
+    `${JSON.stringify(shortened(text))} is no network reservation id (a UUID)`,
     Code.InvalidArgument,
   );
 }

@@ -7,6 +7,7 @@ import type { Logger } from 'pino';
 import type { WatchHub } from '../events/watch-hub.ts';
 import type { HostStatus } from '../host/host-status.ts';
 import type { IdmSnoop } from '../idm/snoop.ts';
+import type { NetworkClient } from '../peers/peer-clients.ts';
 import type { State } from '../state/state.ts';
 import type { ImageLookup } from '../workloads/deps.ts';
 import type { Workloads } from '../workloads/workloads.ts';
@@ -22,6 +23,7 @@ export interface ControlDeps {
   readonly hostStatus: HostStatus;
   readonly zones: Zones;
   readonly supervisor: ZoneSupervisor;
+  readonly network: NetworkClient;
   readonly workloads: Workloads;
   readonly imageStore: ImageStore;
   readonly images: ImageLookup;

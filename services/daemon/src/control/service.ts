@@ -1,8 +1,10 @@
 import { attachWorkloadConsole } from './attach-workload-console.ts';
 import { attachZoneConsole } from './attach-zone-console.ts';
+import { createNetworkReservation } from './create-network-reservation.ts';
 import { createWorkload } from './create-workload.ts';
 import { createZone } from './create-zone.ts';
 import type { ControlDeps, ControlMethods } from './deps.ts';
+import { destroyNetworkReservation } from './destroy-network-reservation.ts';
 import { destroyWorkload } from './destroy-workload.ts';
 import { destroyZone } from './destroy-zone.ts';
 import { executeZoneCommand } from './execute-zone-command.ts';
@@ -13,6 +15,7 @@ import { getZone } from './get-zone.ts';
 import { importImage } from './import-image.ts';
 import { listDevices } from './list-devices.ts';
 import { listImages } from './list-images.ts';
+import { listNetworkReservations } from './list-network-reservations.ts';
 import { listWorkloads } from './list-workloads.ts';
 import { listZones } from './list-zones.ts';
 import { pullImage } from './pull-image.ts';
@@ -58,9 +61,9 @@ export function controlService(deps: ControlDeps): ControlMethods {
     snoopIdm: snoopIdm(deps),
     getHostCpuTopology: getHostCpuTopology(),
     setHostPowerManagementPolicy: setHostPowerManagementPolicy(),
-    createNetworkReservation: unimplemented('CreateNetworkReservation'),
-    destroyNetworkReservation: unimplemented('DestroyNetworkReservation'),
-    listNetworkReservations: unimplemented('ListNetworkReservations'),
+    createNetworkReservation: createNetworkReservation(deps),
+    destroyNetworkReservation: destroyNetworkReservation(deps),
+    listNetworkReservations: listNetworkReservations(deps),
     updateZoneResources: unimplemented('UpdateZoneResources'),
     configureZoneNetwork: unimplemented('ConfigureZoneNetwork'),
     readZoneMetrics: unimplemented('ReadZoneMetrics'),

@@ -13,6 +13,7 @@ import {
   ZoneVirtualizationBackend,
 } from '@protect/proto/control-common';
 import type { ZoneDisk, ZoneLink, ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
+import { decodeReservationId } from './decode-id.ts';
 import { toDomainImage, toWireImage } from './image-wire.ts';
 import { refuseFields } from './refuse-fields.ts';
 
@@ -46,10 +47,9 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
   const network = wire.networkOptions;
   refuseFields('a zone', {
     addons: wire.addons.length > 0,
-    'network_options.assume_network_reservation': (network?.assumeNetworkReservation ?? '') !== '',
-    'network_options.retain_network_reservation': network?.retainNetworkReservation ?? false,
   });
   const dns = network?.dnsConfig;
+  const assumed = network?.assumeNetworkReservation ?? '';
   return {
     name: wire.name,
     ...(wire.kernel === undefined ? {} : { kernel: toDomainImage(wire.kernel) }),
@@ -81,6 +81,8 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
       ...(dns === undefined || dns.nameservers.length + dns.searches.length + dns.options.length === 0
         ? {}
         : { dns: { nameservers: dns.nameservers, searches: dns.searches, options: dns.options } }),
+      ...(assumed === '' ? {} : { assumeReservation: decodeReservationId(assumed) }),
+      retainReservation: network?.retainNetworkReservation ?? false,
     },
     virtualization: domainOf(virtualizations, wire.virtualizationOptions?.backend ?? 0, 'backend'),
     scratch: toScratch(wire.scratchDisk),
@@ -133,6 +135,8 @@ function toWireSpec(spec: ZoneSpec, resources: ReturnType<typeof toWireResources
     networkOptions: {
       backend: network.backend === 'none' ? ZoneNetworkBackend.NONE : ZoneNetworkBackend.DEFAULT,
       ...(network.dns === undefined ? {} : { dnsConfig: network.dns }),
+      assumeNetworkReservation: network.assumeReservation ?? '',
+      retainNetworkReservation: network.retainReservation,
     },
     virtualizationOptions: { backend: wireOf(virtualizations, spec.virtualization) },
     ...(spec.scratch.kind === 'memory' ? {} : { scratchDisk: toWireScratch(spec.scratch) }),

@@ -9,5 +9,12 @@ export type StorageClient = Pick<
 
 export type NetworkClient = Pick<
   Client<typeof NetworkService>,
-  'configure' | 'prepareZone' | 'attachInterface' | 'releaseZone' | 'getHostAddresses'
+  | 'configure'
+  | 'prepareZone'
+  | 'attachInterface'
+  | 'releaseZone'
+  | 'getHostAddresses'
+  | 'createReservation'
+  | 'destroyReservation'
+  | 'listReservations'
 >;

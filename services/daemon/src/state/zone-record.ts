@@ -1,5 +1,4 @@
-import type { ZoneId } from '@protect/config/ids';
-import { parseZoneId } from '@protect/config/ids';
+import { parseReservationId, parseZoneId, type ReservationId, type ZoneId } from '@protect/config/ids';
 import * as z from 'zod';
 import { imageSpec } from './image-spec.ts';
 
@@ -7,6 +6,13 @@ const zoneId = z.string().transform((text, context): ZoneId => {
   const id = parseZoneId(text);
   if (id !== undefined) return id;
   context.addIssue({ code: 'custom', message: `not a zone id: ${text}` });
+  return z.NEVER;
+});
+
+const reservationId = z.string().transform((text, context): ReservationId => {
+  const id = parseReservationId(text);
+  if (id !== undefined) return id;
+  context.addIssue({ code: 'custom', message: `not a reservation id: ${text}` });
   return z.NEVER;
 });
 
@@ -46,6 +52,10 @@ export const zoneSpec = z.object({
         options: z.array(z.string()),
       })
       .optional(),
+    /** The reservation whose addresses it has; absent for addresses of its own. */
+    assumeReservation: reservationId.optional(),
+    /** Its addresses stay reserved when it is gone; records of earlier releases do not say. */
+    retainReservation: z.boolean().default(false),
   }),
   virtualization: z.enum(['unknown', 'pv', 'pvh', 'automatic']),
   scratch: z.discriminatedUnion('kind', [

@@ -1,7 +1,11 @@
 import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
 import {
   AttachInterfaceResponseSchema,
+  CreateReservationResponseSchema,
+  DestroyReservationResponseSchema,
   GetHostAddressesResponseSchema,
+  ListReservationsResponseSchema,
   ConfigureResponseSchema as NetworkConfigureResponseSchema,
   PrepareZoneResponseSchema as NetworkPrepareZoneResponseSchema,
   ReleaseZoneResponseSchema as NetworkReleaseZoneResponseSchema,
@@ -15,9 +19,19 @@ import {
 } from '@protect/proto/storage';
 import type { NetworkClient, StorageClient } from '../peers/peer-clients.ts';
 
+const reservationOf = (reservationId: string, zoneId: string) => {
+  return { reservationId, zoneId, ipv4: '10.75.0.9/16', gatewayIpv4: '10.75.0.1', kept: true };
+};
+
 /** Storage and network that keep what they hold in memory and can be told to fail. */
 export function fakePeers() {
-  const held = { storage: new Set<string>(), network: new Set<string>(), disks: new Set<string>() };
+  const held = {
+    storage: new Set<string>(),
+    network: new Set<string>(),
+    disks: new Set<string>(),
+    /** Those that are kept, with the zone that has them, if any. */
+    reservations: new Map<string, string>(),
+  };
   const calls: string[] = [];
   let failure: { readonly call: string; readonly error: Error } | undefined;
 
@@ -58,9 +72,11 @@ export function fakePeers() {
       note('network.configure');
       return create(NetworkConfigureResponseSchema);
     },
-    async prepareZone({ zoneId = '' }) {
+    async prepareZone({ zoneId = '', assumeReservationId = '', keepReservation = false }) {
       note('network.prepareZone');
       held.network.add(zoneId);
+      const id = assumeReservationId || (keepReservation ? zoneId : '');
+      if (id !== '') held.reservations.set(id, zoneId);
       return create(NetworkPrepareZoneResponseSchema, {
         link: {
           hostInterface: 'zt0',
@@ -82,11 +98,30 @@ export function fakePeers() {
     async releaseZone({ zoneId = '' }) {
       note('network.releaseZone');
       held.network.delete(zoneId);
+      for (const [id, zone] of held.reservations) if (zone === zoneId) held.reservations.set(id, '');
       return create(NetworkReleaseZoneResponseSchema);
     },
     async getHostAddresses() {
       note('network.getHostAddresses');
-      return create(GetHostAddressesResponseSchema, { hostIpv4: '10.75.0.2/16' });
+      return create(GetHostAddressesResponseSchema, {
+        ...{ hostIpv4: '10.75.0.2/16', gatewayIpv4: '10.75.0.1/16', gatewayMac: '02:00:00:00:00:01' },
+      });
+    },
+    async createReservation({ reservationId = '' }) {
+      note('network.createReservation');
+      held.reservations.set(reservationId, '');
+      return create(CreateReservationResponseSchema, { reservation: reservationOf(reservationId, '') });
+    },
+    async destroyReservation({ reservationId = '' }) {
+      note('network.destroyReservation');
+      const zoneId = held.reservations.get(reservationId);
+      if (zoneId) throw new ConnectError(`it belongs to zone ${zoneId}`, Code.Aborted);
+      return create(DestroyReservationResponseSchema, { destroyed: held.reservations.delete(reservationId) });
+    },
+    async listReservations() {
+      note('network.listReservations');
+      const reservations = [...held.reservations].map(([id, zoneId]) => reservationOf(id, zoneId));
+      return create(ListReservationsResponseSchema, { reservations });
     },
   };
   return {

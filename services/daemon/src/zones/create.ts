@@ -55,7 +55,11 @@ export async function launchZone(
           'protect-network',
           (call) =>
             deps.network.prepareZone(
-              { zoneId: id, generation, uid, kind: linkKinds[deps.hypervisor.capabilities.linkKind] },
+              {
+                ...{ zoneId: id, generation, uid, kind: linkKinds[deps.hypervisor.capabilities.linkKind] },
+                assumeReservationId: spec.network.assumeReservation ?? '',
+                keepReservation: spec.network.retainReservation,
+              },
               { signal: call },
             ),
           signal,

@@ -24,7 +24,7 @@ export function askedZoneSpec(more: Partial<ZoneSpec> = {}): ZoneSpec {
     },
     annotations: [],
     devices: [],
-    network: { backend: 'default' },
+    network: { backend: 'default', retainReservation: false },
     virtualization: 'unknown',
     scratch: { kind: 'memory' },
     ...more,

@@ -45,6 +45,10 @@ export function completeZoneSpec(spec: ZoneSpec, host: HostLimits): ZoneSpec {
   for (const module of modules) {
     if (!/^[A-Za-z0-9_-]{1,64}$/.test(module)) throw invalid(`${JSON.stringify(module)} is no module name`);
   }
+  const { backend, assumeReservation, retainReservation } = spec.network;
+  if (backend !== 'default' && (assumeReservation !== undefined || retainReservation)) {
+    throw invalid(`a zone with network backend ${backend} has no network reservation; leave the backend out`);
+  }
   const resources = {
     ...spec.resources,
     ...completeCpus(spec.resources, host.cpus),

@@ -5,6 +5,7 @@ import type { ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
 import { admit, freeSlot, type HostMemory, readHostMemory } from './admission.ts';
 import type { ZoneDeps } from './deps.ts';
 import { checkPciDevices, checkScratch } from './named-devices.ts';
+import { checkReservation, checkUnclaimed } from './reservations.ts';
 import { hopZone } from './state.ts';
 import type { ZoneSupervisor } from './supervisor.ts';
 import { completeZoneSpec } from './validate.ts';
@@ -27,7 +28,8 @@ export class Zones {
 
   /** Accepts a zone and goes on to make it; its state tells the outcome. */
   async create(asked: ZoneSpec): Promise<ZoneId> {
-    const { state, config, supervisor, bootImages, hypervisor, hostMemory = readHostMemory } = this.#deps;
+    const { state, config, supervisor, bootImages, hypervisor, network } = this.#deps;
+    const { hostMemory = readHostMemory } = this.#deps;
     const spec = completeZoneSpec(asked, {
       cpus: this.#deps.hostCpus ?? availableParallelism(),
       defaultMemoryMib: config.zone.memoryLimitMib,
@@ -37,9 +39,12 @@ export class Zones {
     await bootImages.check(spec.initrd);
     checkScratch(spec, config.block);
     checkPciDevices(spec, config.pci, hypervisor.capabilities);
+    const { assumeReservation } = spec.network;
+    if (assumeReservation !== undefined) await checkReservation(network, assumeReservation);
     const memory = await hostMemory();
     const known = [...state.zones.all(), ...this.#arriving.values()];
     admit(spec, known, memory);
+    if (assumeReservation !== undefined) checkUnclaimed(assumeReservation, known);
     const record: ZoneRecord = {
       version: 1,
       id: newZoneId(),

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { missing } from '../errors.ts';
 import { setLinkParameters } from '../forwarding.ts';
 import type { Namespace } from '../namespace.ts';
-import type { Reservation } from '../reservation.ts';
+import type { ZoneReservation } from '../reservation.ts';
 import { linkBatch } from './link-batch.ts';
 import { isLinkName, linkName, parseLinkAlias } from './link-name.ts';
 
@@ -12,16 +12,16 @@ import { isLinkName, linkName, parseLinkAlias } from './link-name.ts';
 export interface KernelLink {
   readonly name: string;
   /** What the link says it was made for; undefined when its making was cut short. */
-  readonly reservation: Reservation | undefined;
+  readonly reservation: ZoneReservation | undefined;
 }
 
 /** The links in the namespace. */
 export interface KernelLinks {
   list(signal: AbortSignal): Promise<KernelLink[]>;
   /** Makes the tap, or brings an existing link into shape. */
-  put(reservation: Reservation, options: { create: boolean; signal: AbortSignal }): Promise<void>;
+  put(reservation: ZoneReservation, options: { create: boolean; signal: AbortSignal }): Promise<void>;
   /** Takes an interface that is down and makes it the zone's link. NOT_FOUND when there is none. */
-  adopt(hostInterface: string, reservation: Reservation, signal: AbortSignal): Promise<void>;
+  adopt(hostInterface: string, reservation: ZoneReservation, signal: AbortSignal): Promise<void>;
   /** An absent link is no error. A vif is only taken down: it goes with its machine. */
   remove(name: string, signal: AbortSignal): Promise<void>;
 }

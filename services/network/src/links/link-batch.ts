@@ -1,6 +1,6 @@
 import { gatewayMac } from '../addressing/mac.ts';
 import { subnetOf } from '../addressing/subnet.ts';
-import type { Reservation } from '../reservation.ts';
+import type { ZoneReservation } from '../reservation.ts';
 import { linkAlias, linkName } from './link-name.ts';
 
 /** Bytes of payload in one frame, on both sides of a link. */
@@ -13,7 +13,7 @@ export const linkMtu = 1500;
  * The neighbours are permanent, so that the host never asks a zone who it is, and the first packet of a
  * zone waits for nobody.
  */
-export function linkBatch(reservation: Reservation, { create }: { create: boolean }): string {
+export function linkBatch(reservation: ZoneReservation, { create }: { create: boolean }): string {
   const { ipv4, ipv6, mac, uid } = reservation;
   const name = linkName(reservation.zoneId);
   const subnet4 = subnetOf('ipv4', ipv4.address, ipv4.prefixLength);

@@ -1,11 +1,14 @@
-import { newZoneId } from '@protect/config/ids';
+import { newReservationId, newZoneId, ownReservationId } from '@protect/config/ids';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseLinkList } from './kernel-links.ts';
 import { isLinkName, linkAlias, linkName, parseLinkAlias } from './link-name.ts';
 
+const zoneId = newZoneId();
 const reservation = {
-  zoneId: newZoneId(),
+  id: newReservationId(),
+  kept: true,
+  zoneId,
   generation: 18_446_744_073_709_551_615n,
   uid: 200_001,
   ipv4: { address: '10.75.255.254', prefixLength: 16 },
@@ -28,8 +31,10 @@ test('link: the alias tells all of the reservation within the 255 bytes that the
 });
 
 test('link: an alias from before there were vifs tells of a tap', () => {
-  const old = linkAlias(reservation).replace(/,vif$/, '');
-  expect(parseLinkAlias(old)).toEqual({ ...reservation, kind: 'tap' });
+  const own = { ...reservation, id: ownReservationId(zoneId), kept: false };
+  expect(parseLinkAlias(linkAlias(own))).toEqual(own);
+  const old = linkAlias(own).replace(/,vif$/, '');
+  expect(parseLinkAlias(old)).toEqual({ ...own, kind: 'tap' });
 });
 
 test('link: an alias of any other form is no reservation', () => {

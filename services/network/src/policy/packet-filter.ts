@@ -1,28 +1,32 @@
 import type { ZoneId } from '@protect/config/ids';
 import { createLocks } from '@protect/service/locks';
 import type { Namespace } from '../namespace.ts';
-import type { Reservation } from '../reservation.ts';
+import type { ZoneReservation } from '../reservation.ts';
 import { addLink, removeLink, ruleset } from './ruleset.ts';
 
 /** The policy in the kernel. Changes happen one after the other, each as one transaction. */
 export interface PacketFilter {
   /** Puts exactly these links under the policy, whatever the kernel had. */
-  replaceAll(links: readonly Reservation[], signal: AbortSignal): Promise<void>;
-  add(link: Reservation, signal: AbortSignal): Promise<void>;
+  replaceAll(links: readonly ZoneReservation[], signal: AbortSignal): Promise<void>;
+  add(link: ZoneReservation, signal: AbortSignal): Promise<void>;
   /** An absent link is no error. */
   remove(zoneId: ZoneId, signal: AbortSignal): Promise<void>;
 }
 
 export function createPacketFilter(namespace: Namespace): PacketFilter {
   const locks = createLocks();
-  let inForce = new Map<ZoneId, Reservation>();
+  let inForce = new Map<ZoneId, ZoneReservation>();
 
   async function load(script: string, signal: AbortSignal): Promise<void> {
     await namespace.nft(['-f', '-'], { signal, input: script });
   }
 
   /** Falls back to the whole, as when somebody has flushed the tables. */
-  async function change(script: string, next: Map<ZoneId, Reservation>, signal: AbortSignal): Promise<void> {
+  async function change(
+    script: string,
+    next: Map<ZoneId, ZoneReservation>,
+    signal: AbortSignal,
+  ): Promise<void> {
     try {
       await load(script, signal);
     } catch (error) {

@@ -1,9 +1,9 @@
 import { linkLocalOf } from '../addressing/mac.ts';
 import { linkName, linkPrefix } from '../links/link-name.ts';
-import type { Reservation } from '../reservation.ts';
+import type { ZoneReservation } from '../reservation.ts';
 
 /** The sets that a zone's link has elements in, with those elements. */
-function elementsOf({ zoneId, ipv4, ipv6, mac }: Reservation): [set: string, element: string][] {
+function elementsOf({ zoneId, ipv4, ipv6, mac }: ZoneReservation): [set: string, element: string][] {
   const source = `"${linkName(zoneId)}" . ${mac}`;
   return [
     ['inet protect sources4', `${source} . ${ipv4.address}`],
@@ -16,14 +16,14 @@ function elementsOf({ zoneId, ipv4, ipv6, mac }: Reservation): [set: string, ele
 }
 
 /** nftables commands that put one more link under the policy. */
-export function addLink(reservation: Reservation): string {
+export function addLink(reservation: ZoneReservation): string {
   return elementsOf(reservation)
     .map(([set, element]) => `add element ${set} { ${element} }\n`)
     .join('');
 }
 
 /** The inverse of `addLink`; fails when the elements are not there. */
-export function removeLink(reservation: Reservation): string {
+export function removeLink(reservation: ZoneReservation): string {
   return elementsOf(reservation)
     .map(([set, element]) => `delete element ${set} { ${element} }\n`)
     .join('');
@@ -36,7 +36,7 @@ export function removeLink(reservation: Reservation): string {
  * The rules sit in hooks of the network stack rather than at the devices, which lets them be in force before
  * the device exists. `accept` here does not overrule a `drop` in other tables of the host.
  */
-export function ruleset(links: readonly Reservation[]): string {
+export function ruleset(links: readonly ZoneReservation[]): string {
   return `${skeleton}${links.map(addLink).join('')}`;
 }
 

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { parseZoneId, type ZoneId } from '@protect/config/ids';
+import { parseReservationId, parseZoneId, type ReservationId, type ZoneId } from '@protect/config/ids';
 import type { AddressFamily } from '../addressing/ip-address.ts';
 import { parseSubnet, type Subnet } from '../addressing/subnet.ts';
 import { invalid } from '../errors.ts';
@@ -10,6 +10,12 @@ export function decodeZoneId(text: string): ZoneId {
   const zoneId = parseZoneId(text);
   if (zoneId === undefined) throw invalid(`zone_id ${JSON.stringify(text)} is not a UUID in lower case`);
   return zoneId;
+}
+
+export function decodeReservationId(text: string): ReservationId {
+  const id = parseReservationId(text);
+  if (id === undefined) throw invalid(`reservation_id ${JSON.stringify(text)} is not a UUID in lower case`);
+  return id;
 }
 
 export function decodeGeneration(generation: bigint): bigint {

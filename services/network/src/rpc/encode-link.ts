@@ -4,11 +4,11 @@ import { gatewayMac } from '../addressing/mac.ts';
 import { subnetOf } from '../addressing/subnet.ts';
 import { linkMtu } from '../links/link-batch.ts';
 import { linkName } from '../links/link-name.ts';
-import type { Reservation } from '../reservation.ts';
+import type { ZoneReservation } from '../reservation.ts';
 
 /** Both sides of a zone's link; the zone's addresses stand alone, everything else is behind the gateway. */
 export function encodeLink(
-  { zoneId, ipv4, ipv6, mac }: Reservation,
+  { zoneId, ipv4, ipv6, mac }: ZoneReservation,
   netnsPath: string,
   nameservers: readonly string[],
 ): Link {

@@ -11,6 +11,9 @@ export function getHostAddresses(zones: Zones) {
       hostIpv4: `${ipv4.host}/${ipv4.prefixLength}`,
       hostIpv6: `${ipv6.host}/${ipv6.prefixLength}`,
       hostMac: gatewayMac,
+      gatewayIpv4: `${ipv4.gateway}/${ipv4.prefixLength}`,
+      gatewayIpv6: `${ipv6.gateway}/${ipv6.prefixLength}`,
+      gatewayMac,
     });
   };
 }

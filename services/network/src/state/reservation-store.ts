@@ -1,13 +1,28 @@
-import type { ZoneId } from '@protect/config/ids';
+import { ownReservationId, type ReservationId, type ZoneId } from '@protect/config/ids';
 import type { Database } from '@protect/service/database';
 import { groupCommits } from '@protect/service/group-commits';
 import { formatAddress, parseAddress } from '../addressing/ip-address.ts';
 import { lowestFree } from '../addressing/lowest-free.ts';
 import { gatewayMac, macFrom } from '../addressing/mac.ts';
 import type { Subnet } from '../addressing/subnet.ts';
-import { exhausted } from '../errors.ts';
-import type { Configuration, Reservation, ReservedAddress } from '../reservation.ts';
-import { readConfigurationRow, readReservationRow } from './rows.ts';
+import { conflict, exhausted, missing } from '../errors.ts';
+import {
+  type Configuration,
+  hasZone,
+  type Reservation,
+  type ReservedAddress,
+  type ZoneReservation,
+} from '../reservation.ts';
+import { deleteReservation, insertReservation, readConfigurationRow, readReservationRow } from './rows.ts';
+
+/** Reservations that no zone has, at most. */
+export const maxStandingReservations = 4096;
+
+/** The zone's part of its reservation. */
+export type ReservingZone = Pick<ZoneReservation, 'zoneId' | 'generation' | 'uid' | 'kind'>;
+
+type Subnets = Pick<Configuration, 'ipv4' | 'ipv6'>;
+type AnyReservation = Reservation | ZoneReservation;
 
 /**
  * The records of this service. Reads come from memory; a change settles once it is on disk. An address is
@@ -15,17 +30,26 @@ import { readConfigurationRow, readReservationRow } from './rows.ts';
  */
 export interface ReservationStore {
   configuration(): Configuration | undefined;
-  reservation(zoneId: ZoneId): Reservation | undefined;
-  reservations(): Reservation[];
+  /** What a zone has. */
+  reservation(zoneId: ZoneId): ZoneReservation | undefined;
+  /** What zones have. */
+  reservations(): ZoneReservation[];
+  /** Everything, also what no zone has. */
+  all(): AnyReservation[];
+  find(id: ReservationId): AnyReservation | undefined;
   saveConfiguration(configuration: Configuration): Promise<void>;
-  /** Takes the lowest free address of each subnet. RESOURCE_EXHAUSTED when one is full. */
-  reserve(
-    zone: Pick<Reservation, 'zoneId' | 'generation' | 'uid' | 'kind'>,
-    subnets: Pick<Configuration, 'ipv4' | 'ipv6'>,
-  ): Promise<Reservation>;
+  /** Takes the lowest free address of each subnet for a zone. RESOURCE_EXHAUSTED when one is full. */
+  reserve(zone: ReservingZone, kept: boolean, subnets: Subnets): Promise<ZoneReservation>;
+  /** The same for no zone yet; one that is there already stays as it is. */
+  create(id: ReservationId, subnets: Subnets): Promise<AnyReservation>;
+  /** Gives a reservation that stands alone to a zone. NOT_FOUND, or ABORTED naming the zone that has it. */
+  assume(id: ReservationId, zone: ReservingZone): Promise<ZoneReservation>;
   /** Stores a reservation as it is, in place of the zone's present one. */
-  put(reservation: Reservation): Promise<void>;
+  put(reservation: ZoneReservation): Promise<void>;
+  /** Takes the zone's reservation from it; the addresses are free unless it is kept. */
   free(zoneId: ZoneId): Promise<void>;
+  /** Frees the addresses; false when there is none. ABORTED, naming the zone that has it. */
+  destroy(id: ReservationId): Promise<boolean>;
 }
 
 /** Where the store gets its MAC addresses from: six bytes that nobody can guess. */
@@ -37,13 +61,16 @@ export async function openReservationStore(
   randomMac: RandomMac,
 ): Promise<ReservationStore> {
   const commit = groupCommits(database);
-  const held = new Map<ZoneId, Reservation>();
+  const known = new Map<ReservationId, AnyReservation>();
+  const ofZone = new Map<ZoneId, ReservationId>();
+  /** Reservations on their way to a zone, or to nothing, with what is said of them meanwhile. */
+  const busy = new Map<ReservationId, string>();
   /** Addresses of reservations on disk and of those on their way there. */
   const taken = { ipv4: new Set<bigint>(), ipv6: new Set<bigint>(), mac: new Set([gatewayMac]) };
   for (const row of await database.read('SELECT * FROM reservations')) {
     const reservation = readReservationRow(row);
-    held.set(reservation.zoneId, reservation);
     take(reservation);
+    remember(reservation);
   }
   let configuration = (await database.read('SELECT * FROM configuration')).map(readConfigurationRow)[0];
 
@@ -75,32 +102,66 @@ export async function openReservationStore(
     return mac;
   }
 
-  async function write(reservation: Reservation): Promise<void> {
-    const { zoneId, generation, uid, ipv4, ipv6, mac, kind } = reservation;
-    await commit([
-      { sql: 'DELETE FROM reservations WHERE zone_id = ?', params: [zoneId] },
-      {
-        sql: 'INSERT INTO reservations (zone_id, generation, uid, ipv4, ipv4_prefix_length, ipv6, ipv6_prefix_length, mac, kind) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)',
-        params: [
-          zoneId,
-          String(generation),
-          uid,
-          ipv4.address,
-          ipv4.prefixLength,
-          ipv6.address,
-          ipv6.prefixLength,
-          mac,
-          kind,
-        ],
-      },
-    ]);
-    held.set(zoneId, reservation);
+  function remember(reservation: AnyReservation): void {
+    forget(reservation.id);
+    known.set(reservation.id, reservation);
+    if (hasZone(reservation)) ofZone.set(reservation.zoneId, reservation.id);
+  }
+
+  function forget(id: ReservationId): void {
+    const before = known.get(id);
+    if (before !== undefined && hasZone(before)) ofZone.delete(before.zoneId);
+    known.delete(id);
+  }
+
+  async function write(reservation: AnyReservation): Promise<void> {
+    await commit([deleteReservation(reservation.id), insertReservation(reservation)]);
+    remember(reservation);
+  }
+
+  async function writeNew<T extends AnyReservation>(reservation: T): Promise<T> {
+    take(reservation);
+    try {
+      await write(reservation);
+    } catch (error) {
+      giveBack(reservation);
+      throw error;
+    }
+    return reservation;
+  }
+
+  async function erase(reservation: AnyReservation): Promise<void> {
+    await commit([deleteReservation(reservation.id)]);
+    forget(reservation.id);
+    giveBack(reservation);
+  }
+
+  /** Nobody else changes the reservation meanwhile. */
+  async function alone<T>(id: ReservationId, doing: string, work: () => Promise<T>): Promise<T> {
+    busy.set(id, doing);
+    try {
+      return await work();
+    } finally {
+      busy.delete(id);
+    }
+  }
+
+  function fresh(id: ReservationId, kept: boolean, subnets: Subnets): Reservation {
+    return { id, kept, ipv4: pick(subnets.ipv4), ipv6: pick(subnets.ipv6), mac: pickMac() };
+  }
+
+  function ofZoneNow(zoneId: ZoneId): ZoneReservation | undefined {
+    const id = ofZone.get(zoneId);
+    const reservation = id === undefined ? undefined : known.get(id);
+    return reservation !== undefined && hasZone(reservation) ? reservation : undefined;
   }
 
   return {
     configuration: () => configuration,
-    reservation: (zoneId) => held.get(zoneId),
-    reservations: () => [...held.values()],
+    reservation: ofZoneNow,
+    reservations: () => [...known.values()].filter(hasZone),
+    all: () => [...known.values()],
+    find: (id) => known.get(id),
     async saveConfiguration(next) {
       await commit([
         {
@@ -110,19 +171,31 @@ export async function openReservationStore(
       ]);
       configuration = next;
     },
-    async reserve(zone, subnets) {
-      const reservation = { ...zone, ipv4: pick(subnets.ipv4), ipv6: pick(subnets.ipv6), mac: pickMac() };
-      take(reservation);
-      try {
-        await write(reservation);
-      } catch (error) {
-        giveBack(reservation);
-        throw error;
+    async reserve(zone, kept, subnets) {
+      return await writeNew({ ...fresh(ownReservationId(zone.zoneId), kept, subnets), ...zone });
+    },
+    async create(id, subnets) {
+      const present = known.get(id);
+      if (present !== undefined) return present;
+      if (busy.has(id)) throw conflict(`reservation ${id} ${busy.get(id)}`);
+      const standing = [...known.values()].filter((reservation) => !hasZone(reservation)).length;
+      if (standing >= maxStandingReservations) {
+        const text = `${maxStandingReservations} reservations have no zone already; destroy some of them`;
+        throw exhausted(text);
       }
-      return reservation;
+      return await alone(id, 'is being made', () => writeNew(fresh(id, true, subnets)));
+    },
+    async assume(id, zone) {
+      const reservation = known.get(id);
+      if (reservation === undefined) throw missing(`there is no network reservation ${id}`);
+      const doing = hasZone(reservation) ? `belongs to zone ${reservation.zoneId}` : busy.get(id);
+      if (doing !== undefined) throw conflict(`network reservation ${id} ${doing}`);
+      const assumed = { ...reservation, ...zone };
+      await alone(id, `belongs to zone ${zone.zoneId}`, () => write(assumed));
+      return assumed;
     },
     async put(reservation) {
-      const before = held.get(reservation.zoneId);
+      const before = known.get(reservation.id);
       take(reservation);
       await write(reservation);
       if (before === undefined) return;
@@ -130,11 +203,19 @@ export async function openReservationStore(
       take(reservation);
     },
     async free(zoneId) {
-      const reservation = held.get(zoneId);
+      const reservation = ofZoneNow(zoneId);
       if (reservation === undefined) return;
-      await commit([{ sql: 'DELETE FROM reservations WHERE zone_id = ?', params: [zoneId] }]);
-      held.delete(zoneId);
-      giveBack(reservation);
+      const { id, kept, ipv4, ipv6, mac } = reservation;
+      if (kept) await write({ id, kept, ipv4, ipv6, mac });
+      else await erase(reservation);
+    },
+    async destroy(id) {
+      const reservation = known.get(id);
+      if (reservation === undefined) return false;
+      const doing = hasZone(reservation) ? `belongs to zone ${reservation.zoneId}` : busy.get(id);
+      if (doing !== undefined) throw conflict(`network reservation ${id} ${doing}`);
+      await alone(id, 'is being destroyed', () => erase(reservation));
+      return true;
     },
   };
 }

@@ -282,14 +282,15 @@ export const KernelOptionsSpecSchema: GenMessage<KernelOptionsSpec> = /*@__PURE_
  */
 export type ZoneNetworkOptionsSpec = Message<"protect.control.v1.ZoneNetworkOptionsSpec"> & {
   /**
-   * UUID of a reservation to use instead of a new one.
+   * UUID of a reservation to use instead of a new one. NOT_FOUND when there is none, FAILED_PRECONDITION
+   * when another zone has it. It stays when the zone is gone.
    *
    * @generated from field: string assume_network_reservation = 1;
    */
   assumeNetworkReservation: string;
 
   /**
-   * Keep the reservation when the zone is gone.
+   * Keep the zone's own reservation when the zone is gone; it has the zone's UUID.
    *
    * @generated from field: bool retain_network_reservation = 2;
    */
@@ -1074,17 +1075,21 @@ export const IdOrNameValueSchema: GenMessage<IdOrNameValue> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 30);
 
 /**
- * Addresses held for one owner; UUIDs of zones, of the host, or nil for the gateway.
+ * Addresses held for one owner, or for a zone to come.
  *
  * @generated from message protect.control.v1.NetworkReservation
  */
 export type NetworkReservation = Message<"protect.control.v1.NetworkReservation"> & {
   /**
+   * Nil for the gateway's, the host's UUID for its own; a zone that assumes none has one with its own UUID.
+   *
    * @generated from field: string uuid = 1;
    */
   uuid: string;
 
   /**
+   * With the prefix length of their subnet.
+   *
    * @generated from field: string ipv4 = 2;
    */
   ipv4: string;
@@ -1100,6 +1105,8 @@ export type NetworkReservation = Message<"protect.control.v1.NetworkReservation"
   mac: string;
 
   /**
+   * Without prefix length.
+   *
    * @generated from field: string gateway_ipv4 = 5;
    */
   gatewayIpv4: string;

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file protect/network/v1/network.proto.
  */
 export const file_protect_network_v1_network: GenFile = /*@__PURE__*/
-  fileDesc("CiBwcm90ZWN0L25ldHdvcmsvdjEvbmV0d29yay5wcm90bxIScHJvdGVjdC5uZXR3b3JrLnYxIpQBChBDb25maWd1cmVSZXF1ZXN0EhAKCHJldmlzaW9uGAEgASgEEhMKC2lwdjRfc3VibmV0GAIgASgJEhMKC2lwdjZfc3VibmV0GAMgASgJEhMKC25hbWVzZXJ2ZXJzGAQgAygJEi8KBXpvbmVzGAUgAygLMiAucHJvdGVjdC5uZXR3b3JrLnYxLlJldGFpbmVkWm9uZSIzCgxSZXRhaW5lZFpvbmUSDwoHem9uZV9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgEIhMKEUNvbmZpZ3VyZVJlc3BvbnNlInIKElByZXBhcmVab25lUmVxdWVzdBIPCgd6b25lX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSCwoDdWlkGAMgASgNEioKBGtpbmQYBCABKA4yHC5wcm90ZWN0Lm5ldHdvcmsudjEuTGlua0tpbmQiUAoWQXR0YWNoSW50ZXJmYWNlUmVxdWVzdBIPCgd6b25lX2lkGAEgASgJEhIKCmdlbmVyYXRpb24YAiABKAQSEQoJaW50ZXJmYWNlGAMgASgJIhkKF0F0dGFjaEludGVyZmFjZVJlc3BvbnNlIj0KE1ByZXBhcmVab25lUmVzcG9uc2USJgoEbGluaxgBIAEoCzIYLnByb3RlY3QubmV0d29yay52MS5MaW5rIsMBCgRMaW5rEhYKDmhvc3RfaW50ZXJmYWNlGAEgASgJEhIKCm5ldG5zX3BhdGgYAiABKAkSEAoIem9uZV9tYWMYAyABKAkSEwoLZ2F0ZXdheV9tYWMYBCABKAkSDAoEaXB2NBgFIAEoCRIMCgRpcHY2GAYgASgJEhQKDGdhdGV3YXlfaXB2NBgHIAEoCRIUCgxnYXRld2F5X2lwdjYYCCABKAkSCwoDbXR1GAkgASgNEhMKC25hbWVzZXJ2ZXJzGAogAygJIiUKElJlbGVhc2Vab25lUmVxdWVzdBIPCgd6b25lX2lkGAEgASgJIhUKE1JlbGVhc2Vab25lUmVzcG9uc2UiGQoXR2V0SG9zdEFkZHJlc3Nlc1JlcXVlc3QiUgoYR2V0SG9zdEFkZHJlc3Nlc1Jlc3BvbnNlEhEKCWhvc3RfaXB2NBgBIAEoCRIRCglob3N0X2lwdjYYAiABKAkSEAoIaG9zdF9tYWMYAyABKAkqSwoITGlua0tpbmQSGQoVTElOS19LSU5EX1VOU1BFQ0lGSUVEEAASEQoNTElOS19LSU5EX1RBUBABEhEKDUxJTktfS0lORF9WSUYQAjKFBAoOTmV0d29ya1NlcnZpY2USWAoJQ29uZmlndXJlEiQucHJvdGVjdC5uZXR3b3JrLnYxLkNvbmZpZ3VyZVJlcXVlc3QaJS5wcm90ZWN0Lm5ldHdvcmsudjEuQ29uZmlndXJlUmVzcG9uc2USXgoLUHJlcGFyZVpvbmUSJi5wcm90ZWN0Lm5ldHdvcmsudjEuUHJlcGFyZVpvbmVSZXF1ZXN0GicucHJvdGVjdC5uZXR3b3JrLnYxLlByZXBhcmVab25lUmVzcG9uc2USagoPQXR0YWNoSW50ZXJmYWNlEioucHJvdGVjdC5uZXR3b3JrLnYxLkF0dGFjaEludGVyZmFjZVJlcXVlc3QaKy5wcm90ZWN0Lm5ldHdvcmsudjEuQXR0YWNoSW50ZXJmYWNlUmVzcG9uc2USXgoLUmVsZWFzZVpvbmUSJi5wcm90ZWN0Lm5ldHdvcmsudjEuUmVsZWFzZVpvbmVSZXF1ZXN0GicucHJvdGVjdC5uZXR3b3JrLnYxLlJlbGVhc2Vab25lUmVzcG9uc2USbQoQR2V0SG9zdEFkZHJlc3NlcxIrLnByb3RlY3QubmV0d29yay52MS5HZXRIb3N0QWRkcmVzc2VzUmVxdWVzdBosLnByb3RlY3QubmV0d29yay52MS5HZXRIb3N0QWRkcmVzc2VzUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("CiBwcm90ZWN0L25ldHdvcmsvdjEvbmV0d29yay5wcm90bxIScHJvdGVjdC5uZXR3b3JrLnYxIpQBChBDb25maWd1cmVSZXF1ZXN0EhAKCHJldmlzaW9uGAEgASgEEhMKC2lwdjRfc3VibmV0GAIgASgJEhMKC2lwdjZfc3VibmV0GAMgASgJEhMKC25hbWVzZXJ2ZXJzGAQgAygJEi8KBXpvbmVzGAUgAygLMiAucHJvdGVjdC5uZXR3b3JrLnYxLlJldGFpbmVkWm9uZSIzCgxSZXRhaW5lZFpvbmUSDwoHem9uZV9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgEIhMKEUNvbmZpZ3VyZVJlc3BvbnNlIqsBChJQcmVwYXJlWm9uZVJlcXVlc3QSDwoHem9uZV9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgEEgsKA3VpZBgDIAEoDRIqCgRraW5kGAQgASgOMhwucHJvdGVjdC5uZXR3b3JrLnYxLkxpbmtLaW5kEh0KFWFzc3VtZV9yZXNlcnZhdGlvbl9pZBgFIAEoCRIYChBrZWVwX3Jlc2VydmF0aW9uGAYgASgIIlAKFkF0dGFjaEludGVyZmFjZVJlcXVlc3QSDwoHem9uZV9pZBgBIAEoCRISCgpnZW5lcmF0aW9uGAIgASgEEhEKCWludGVyZmFjZRgDIAEoCSIZChdBdHRhY2hJbnRlcmZhY2VSZXNwb25zZSI9ChNQcmVwYXJlWm9uZVJlc3BvbnNlEiYKBGxpbmsYASABKAsyGC5wcm90ZWN0Lm5ldHdvcmsudjEuTGluayLDAQoETGluaxIWCg5ob3N0X2ludGVyZmFjZRgBIAEoCRISCgpuZXRuc19wYXRoGAIgASgJEhAKCHpvbmVfbWFjGAMgASgJEhMKC2dhdGV3YXlfbWFjGAQgASgJEgwKBGlwdjQYBSABKAkSDAoEaXB2NhgGIAEoCRIUCgxnYXRld2F5X2lwdjQYByABKAkSFAoMZ2F0ZXdheV9pcHY2GAggASgJEgsKA210dRgJIAEoDRITCgtuYW1lc2VydmVycxgKIAMoCSIlChJSZWxlYXNlWm9uZVJlcXVlc3QSDwoHem9uZV9pZBgBIAEoCSIVChNSZWxlYXNlWm9uZVJlc3BvbnNlIhkKF0dldEhvc3RBZGRyZXNzZXNSZXF1ZXN0IpMBChhHZXRIb3N0QWRkcmVzc2VzUmVzcG9uc2USEQoJaG9zdF9pcHY0GAEgASgJEhEKCWhvc3RfaXB2NhgCIAEoCRIQCghob3N0X21hYxgDIAEoCRIUCgxnYXRld2F5X2lwdjQYBCABKAkSFAoMZ2F0ZXdheV9pcHY2GAUgASgJEhMKC2dhdGV3YXlfbWFjGAYgASgJIq4BCgtSZXNlcnZhdGlvbhIWCg5yZXNlcnZhdGlvbl9pZBgBIAEoCRIMCgRpcHY0GAIgASgJEgwKBGlwdjYYAyABKAkSCwoDbWFjGAQgASgJEhQKDGdhdGV3YXlfaXB2NBgFIAEoCRIUCgxnYXRld2F5X2lwdjYYBiABKAkSEwoLZ2F0ZXdheV9tYWMYByABKAkSDwoHem9uZV9pZBgIIAEoCRIMCgRrZXB0GAkgASgIIjIKGENyZWF0ZVJlc2VydmF0aW9uUmVxdWVzdBIWCg5yZXNlcnZhdGlvbl9pZBgBIAEoCSJRChlDcmVhdGVSZXNlcnZhdGlvblJlc3BvbnNlEjQKC3Jlc2VydmF0aW9uGAEgASgLMh8ucHJvdGVjdC5uZXR3b3JrLnYxLlJlc2VydmF0aW9uIjMKGURlc3Ryb3lSZXNlcnZhdGlvblJlcXVlc3QSFgoOcmVzZXJ2YXRpb25faWQYASABKAkiLwoaRGVzdHJveVJlc2VydmF0aW9uUmVzcG9uc2USEQoJZGVzdHJveWVkGAEgASgIIhkKF0xpc3RSZXNlcnZhdGlvbnNSZXF1ZXN0IlEKGExpc3RSZXNlcnZhdGlvbnNSZXNwb25zZRI1CgxyZXNlcnZhdGlvbnMYASADKAsyHy5wcm90ZWN0Lm5ldHdvcmsudjEuUmVzZXJ2YXRpb24qSwoITGlua0tpbmQSGQoVTElOS19LSU5EX1VOU1BFQ0lGSUVEEAASEQoNTElOS19LSU5EX1RBUBABEhEKDUxJTktfS0lORF9WSUYQAjLbBgoOTmV0d29ya1NlcnZpY2USWAoJQ29uZmlndXJlEiQucHJvdGVjdC5uZXR3b3JrLnYxLkNvbmZpZ3VyZVJlcXVlc3QaJS5wcm90ZWN0Lm5ldHdvcmsudjEuQ29uZmlndXJlUmVzcG9uc2USXgoLUHJlcGFyZVpvbmUSJi5wcm90ZWN0Lm5ldHdvcmsudjEuUHJlcGFyZVpvbmVSZXF1ZXN0GicucHJvdGVjdC5uZXR3b3JrLnYxLlByZXBhcmVab25lUmVzcG9uc2USagoPQXR0YWNoSW50ZXJmYWNlEioucHJvdGVjdC5uZXR3b3JrLnYxLkF0dGFjaEludGVyZmFjZVJlcXVlc3QaKy5wcm90ZWN0Lm5ldHdvcmsudjEuQXR0YWNoSW50ZXJmYWNlUmVzcG9uc2USXgoLUmVsZWFzZVpvbmUSJi5wcm90ZWN0Lm5ldHdvcmsudjEuUmVsZWFzZVpvbmVSZXF1ZXN0GicucHJvdGVjdC5uZXR3b3JrLnYxLlJlbGVhc2Vab25lUmVzcG9uc2USbQoQR2V0SG9zdEFkZHJlc3NlcxIrLnByb3RlY3QubmV0d29yay52MS5HZXRIb3N0QWRkcmVzc2VzUmVxdWVzdBosLnByb3RlY3QubmV0d29yay52MS5HZXRIb3N0QWRkcmVzc2VzUmVzcG9uc2UScAoRQ3JlYXRlUmVzZXJ2YXRpb24SLC5wcm90ZWN0Lm5ldHdvcmsudjEuQ3JlYXRlUmVzZXJ2YXRpb25SZXF1ZXN0Gi0ucHJvdGVjdC5uZXR3b3JrLnYxLkNyZWF0ZVJlc2VydmF0aW9uUmVzcG9uc2UScwoSRGVzdHJveVJlc2VydmF0aW9uEi0ucHJvdGVjdC5uZXR3b3JrLnYxLkRlc3Ryb3lSZXNlcnZhdGlvblJlcXVlc3QaLi5wcm90ZWN0Lm5ldHdvcmsudjEuRGVzdHJveVJlc2VydmF0aW9uUmVzcG9uc2USbQoQTGlzdFJlc2VydmF0aW9ucxIrLnByb3RlY3QubmV0d29yay52MS5MaXN0UmVzZXJ2YXRpb25zUmVxdWVzdBosLnByb3RlY3QubmV0d29yay52MS5MaXN0UmVzZXJ2YXRpb25zUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * @generated from message protect.network.v1.ConfigureRequest
@@ -113,6 +113,20 @@ export type PrepareZoneRequest = Message<"protect.network.v1.PrepareZoneRequest"
    * @generated from field: protect.network.v1.LinkKind kind = 4;
    */
   kind: LinkKind;
+
+  /**
+   * UUID of a reservation to take; empty for a new one, which gets the zone's id.
+   *
+   * @generated from field: string assume_reservation_id = 5;
+   */
+  assumeReservationId: string;
+
+  /**
+   * Keep the zone's reservation when the zone is released. Assumed ones are kept anyway.
+   *
+   * @generated from field: bool keep_reservation = 6;
+   */
+  keepReservation: boolean;
 };
 
 /**
@@ -314,6 +328,21 @@ export type GetHostAddressesResponse = Message<"protect.network.v1.GetHostAddres
    * @generated from field: string host_mac = 3;
    */
   hostMac: string;
+
+  /**
+   * @generated from field: string gateway_ipv4 = 4;
+   */
+  gatewayIpv4: string;
+
+  /**
+   * @generated from field: string gateway_ipv6 = 5;
+   */
+  gatewayIpv6: string;
+
+  /**
+   * @generated from field: string gateway_mac = 6;
+   */
+  gatewayMac: string;
 };
 
 /**
@@ -322,6 +351,173 @@ export type GetHostAddressesResponse = Message<"protect.network.v1.GetHostAddres
  */
 export const GetHostAddressesResponseSchema: GenMessage<GetHostAddressesResponse> = /*@__PURE__*/
   messageDesc(file_protect_network_v1_network, 11);
+
+/**
+ * Addresses that nobody else gets.
+ *
+ * @generated from message protect.network.v1.Reservation
+ */
+export type Reservation = Message<"protect.network.v1.Reservation"> & {
+  /**
+   * @generated from field: string reservation_id = 1;
+   */
+  reservationId: string;
+
+  /**
+   * With the prefix length of the subnet that they were taken from.
+   *
+   * @generated from field: string ipv4 = 2;
+   */
+  ipv4: string;
+
+  /**
+   * @generated from field: string ipv6 = 3;
+   */
+  ipv6: string;
+
+  /**
+   * @generated from field: string mac = 4;
+   */
+  mac: string;
+
+  /**
+   * @generated from field: string gateway_ipv4 = 5;
+   */
+  gatewayIpv4: string;
+
+  /**
+   * @generated from field: string gateway_ipv6 = 6;
+   */
+  gatewayIpv6: string;
+
+  /**
+   * @generated from field: string gateway_mac = 7;
+   */
+  gatewayMac: string;
+
+  /**
+   * The zone that has it; empty when none does.
+   *
+   * @generated from field: string zone_id = 8;
+   */
+  zoneId: string;
+
+  /**
+   * Stays when its zone is gone.
+   *
+   * @generated from field: bool kept = 9;
+   */
+  kept: boolean;
+};
+
+/**
+ * Describes the message protect.network.v1.Reservation.
+ * Use `create(ReservationSchema)` to create a new message.
+ */
+export const ReservationSchema: GenMessage<Reservation> = /*@__PURE__*/
+  messageDesc(file_protect_network_v1_network, 12);
+
+/**
+ * @generated from message protect.network.v1.CreateReservationRequest
+ */
+export type CreateReservationRequest = Message<"protect.network.v1.CreateReservationRequest"> & {
+  /**
+   * A UUID that the caller has made up.
+   *
+   * @generated from field: string reservation_id = 1;
+   */
+  reservationId: string;
+};
+
+/**
+ * Describes the message protect.network.v1.CreateReservationRequest.
+ * Use `create(CreateReservationRequestSchema)` to create a new message.
+ */
+export const CreateReservationRequestSchema: GenMessage<CreateReservationRequest> = /*@__PURE__*/
+  messageDesc(file_protect_network_v1_network, 13);
+
+/**
+ * @generated from message protect.network.v1.CreateReservationResponse
+ */
+export type CreateReservationResponse = Message<"protect.network.v1.CreateReservationResponse"> & {
+  /**
+   * @generated from field: protect.network.v1.Reservation reservation = 1;
+   */
+  reservation?: Reservation | undefined;
+};
+
+/**
+ * Describes the message protect.network.v1.CreateReservationResponse.
+ * Use `create(CreateReservationResponseSchema)` to create a new message.
+ */
+export const CreateReservationResponseSchema: GenMessage<CreateReservationResponse> = /*@__PURE__*/
+  messageDesc(file_protect_network_v1_network, 14);
+
+/**
+ * @generated from message protect.network.v1.DestroyReservationRequest
+ */
+export type DestroyReservationRequest = Message<"protect.network.v1.DestroyReservationRequest"> & {
+  /**
+   * @generated from field: string reservation_id = 1;
+   */
+  reservationId: string;
+};
+
+/**
+ * Describes the message protect.network.v1.DestroyReservationRequest.
+ * Use `create(DestroyReservationRequestSchema)` to create a new message.
+ */
+export const DestroyReservationRequestSchema: GenMessage<DestroyReservationRequest> = /*@__PURE__*/
+  messageDesc(file_protect_network_v1_network, 15);
+
+/**
+ * @generated from message protect.network.v1.DestroyReservationResponse
+ */
+export type DestroyReservationResponse = Message<"protect.network.v1.DestroyReservationResponse"> & {
+  /**
+   * False when there was none.
+   *
+   * @generated from field: bool destroyed = 1;
+   */
+  destroyed: boolean;
+};
+
+/**
+ * Describes the message protect.network.v1.DestroyReservationResponse.
+ * Use `create(DestroyReservationResponseSchema)` to create a new message.
+ */
+export const DestroyReservationResponseSchema: GenMessage<DestroyReservationResponse> = /*@__PURE__*/
+  messageDesc(file_protect_network_v1_network, 16);
+
+/**
+ * @generated from message protect.network.v1.ListReservationsRequest
+ */
+export type ListReservationsRequest = Message<"protect.network.v1.ListReservationsRequest"> & {
+};
+
+/**
+ * Describes the message protect.network.v1.ListReservationsRequest.
+ * Use `create(ListReservationsRequestSchema)` to create a new message.
+ */
+export const ListReservationsRequestSchema: GenMessage<ListReservationsRequest> = /*@__PURE__*/
+  messageDesc(file_protect_network_v1_network, 17);
+
+/**
+ * @generated from message protect.network.v1.ListReservationsResponse
+ */
+export type ListReservationsResponse = Message<"protect.network.v1.ListReservationsResponse"> & {
+  /**
+   * @generated from field: repeated protect.network.v1.Reservation reservations = 1;
+   */
+  reservations: Reservation[];
+};
+
+/**
+ * Describes the message protect.network.v1.ListReservationsResponse.
+ * Use `create(ListReservationsResponseSchema)` to create a new message.
+ */
+export const ListReservationsResponseSchema: GenMessage<ListReservationsResponse> = /*@__PURE__*/
+  messageDesc(file_protect_network_v1_network, 18);
 
 /**
  * Who makes the host's end of a link.
@@ -372,7 +568,7 @@ export const LinkKindSchema: GenEnum<LinkKind> = /*@__PURE__*/
 export const NetworkService: GenService<{
   /**
    * Takes the service's part of daemon.toml and the complete list of zones to retain; links and
-   * reservations of other zones are freed.
+   * reservations of other zones are freed, but for reservations that are kept.
    *
    * @generated from rpc protect.network.v1.NetworkService.Configure
    */
@@ -383,6 +579,7 @@ export const NetworkService: GenService<{
   },
   /**
    * Reserves addresses and makes the zone's link with its policy; answers when both are in force.
+   * ABORTED when another zone has the reservation that it shall assume, naming that zone.
    *
    * @generated from rpc protect.network.v1.NetworkService.PrepareZone
    */
@@ -423,6 +620,36 @@ export const NetworkService: GenService<{
     methodKind: "unary";
     input: typeof GetHostAddressesRequestSchema;
     output: typeof GetHostAddressesResponseSchema;
+  },
+  /**
+   * Reserves addresses that no zone has yet. RESOURCE_EXHAUSTED when there are too many such.
+   *
+   * @generated from rpc protect.network.v1.NetworkService.CreateReservation
+   */
+  createReservation: {
+    methodKind: "unary";
+    input: typeof CreateReservationRequestSchema;
+    output: typeof CreateReservationResponseSchema;
+  },
+  /**
+   * Frees addresses that no zone has. ABORTED when one has them, naming it.
+   *
+   * @generated from rpc protect.network.v1.NetworkService.DestroyReservation
+   */
+  destroyReservation: {
+    methodKind: "unary";
+    input: typeof DestroyReservationRequestSchema;
+    output: typeof DestroyReservationResponseSchema;
+  },
+  /**
+   * All reservations, those of zones among them.
+   *
+   * @generated from rpc protect.network.v1.NetworkService.ListReservations
+   */
+  listReservations: {
+    methodKind: "unary";
+    input: typeof ListReservationsRequestSchema;
+    output: typeof ListReservationsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_protect_network_v1_network, 0);
