@@ -124,6 +124,8 @@ async function attached<Reply>(cli: Cli, attachment: Attachment<Reply>): Promise
     attachment.close();
     stop.abort();
   }
+  // The terminal is still raw; the shell's prompt belongs on a line of its own.
+  if (detached) await write(cli.stderr, '\r\ndetached; what was attached goes on\r\n');
   return detached ? 'detached' : 'ended';
 }
 

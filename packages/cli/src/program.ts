@@ -1,10 +1,25 @@
 import { Command } from 'commander';
 import packageJson from '../package.json' with { type: 'json' };
 import { catalogue, type Entries, type Noun, type Verb } from './catalogue.ts';
-import type { Cli } from './cli.ts';
+import type { Cli, OutputStream } from './cli.ts';
 
 /** Options of the program itself that take a value. */
 const valueOptions = new Set(['-c', '--connection']);
+
+const helpColumns = 100;
+
+const exitAndEnvironment = `
+Exit status:
+  0    done
+  1    failed, for the reason on standard error
+  2    the command line makes no sense
+  130  ended by Ctrl-C
+  exec, attach and launch --attach end with the status of what ran (128 and the number of a signal);
+  host config check ends with 78 where the daemon would.
+
+Environment:
+  PROTECT_CONNECTION  used where --connection is not given
+  NO_COLOR            no colours, even on a terminal`;
 
 /** The command line of `protect`; of its commands only the one that `args` names is loaded. */
 export async function buildProgram(cli: Cli, args: readonly string[]): Promise<Command> {
@@ -15,12 +30,15 @@ export async function buildProgram(cli: Cli, args: readonly string[]): Promise<C
       '-c, --connection <url>',
       'unix socket of the daemon, such as unix:///var/lib/edera/protect/daemon.socket',
     )
-    .enablePositionalOptions();
+    .enablePositionalOptions()
+    .addHelpText('after', exitAndEnvironment);
   await addEntries(cli, program, catalogue, commandPath(args));
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => cli.stdout.write(text),
       writeErr: (text) => cli.stderr.write(text),
+      getOutHelpWidth: () => helpWidth(cli.stdout),
+      getErrHelpWidth: () => helpWidth(cli.stderr),
       outputError: (text, print) => print(withHint(text, command)),
     });
   }
@@ -80,6 +98,11 @@ export function commandPath(args: readonly string[]): string[] {
 function* everyCommand(command: Command): Generator<Command> {
   yield command;
   for (const inner of command.commands) yield* everyCommand(inner);
+}
+
+/** Long lines are hard to read, and what is no terminal has no width. */
+function helpWidth({ isTTY, columns }: OutputStream): number {
+  return Math.min(helpColumns, isTTY === true ? (columns ?? helpColumns) : helpColumns);
 }
 
 /** Commander says what is wrong; where to read more is ours to say. */

@@ -2,6 +2,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { type GetHostStatusReply, GetHostStatusReplySchema } from '@protect/proto/control';
 import { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
+import { withExamples } from '../../examples.ts';
 import { keyValueLine } from '../../key-value.ts';
 import { addOutputOption, outputFormat, structured } from '../../output-format.ts';
 import { write } from '../../write.ts';
@@ -12,9 +13,9 @@ type Format = (typeof formats)[number];
 
 /** `protect host status`. */
 export function command(cli: Cli): Command {
-  return addOutputOption(
-    new Command('status').description('tell about the host and its daemon'),
-    formats,
+  return withExamples(
+    addOutputOption(new Command('status').description('tell about the host and its daemon'), formats),
+    ['protect host status', 'who this host is and what runs it'],
   ).action(async (options: { readonly output: Format; readonly format?: Format }) => {
     const status = await cli.control.getHostStatus({});
     await write(cli.stdout, await render(status, outputFormat(options)));

@@ -2,6 +2,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { OciImageFormatSchema, type OciImageInfo, OciImageInfoSchema } from '@protect/proto/control-common';
 import { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
+import { withExamples } from '../../examples.ts';
 import {
   addOutputOption,
   type ListFormat,
@@ -23,9 +24,10 @@ const imageListing: Listing<OciImageInfo> = {
 
 /** `protect image list`. */
 export function command(cli: Cli): Command {
-  return addOutputOption(
-    new Command('list').description('list the images that are packed here'),
-    listFormats,
+  return withExamples(
+    addOutputOption(new Command('list').description('list the images that are packed here'), listFormats),
+    ['protect image list', 'what is packed, and under which names'],
+    ['protect image list -o simple | cut -f 1', 'only the digests'],
   ).action(async (options: { readonly output: ListFormat; readonly format?: ListFormat }) => {
     const images: OciImageInfo[] = [];
     for await (const page of cli.control.listImages({})) images.push(...page.images);

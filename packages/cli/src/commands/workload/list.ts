@@ -2,6 +2,7 @@ import { type Workload, WorkloadSchema } from '@protect/proto/control-common';
 import { Command } from 'commander';
 import { collect } from '../../arguments.ts';
 import type { Cli } from '../../cli.ts';
+import { withExamples } from '../../examples.ts';
 import {
   addOutputOption,
   type ListFormat,
@@ -21,27 +22,32 @@ interface Options {
 
 /** `protect workload list`. */
 export function command(cli: Cli): Command {
-  return addOutputOption(
-    new Command('list')
-      .description('list workloads')
-      .argument('[workload]', 'name or UUID of the only one to list'),
-    listFormats,
-  )
-    .option(
+  return withExamples(
+    addOutputOption(
+      new Command('list')
+        .description('list workloads')
+        .argument('[workload]', 'name or UUID of the only one to list'),
+      listFormats,
+    ).option(
       '--selector <path=value>',
       'only those with this value, such as status.state=running',
       collect(String),
-    )
-    .action(async (workload: string | undefined, options: Options) => {
-      const selected = selectAll((options.selector ?? []).map((text) => parseSelector(WorkloadSchema, text)));
-      const id = workload === undefined ? undefined : await resolveWorkload(cli.control, workload);
-      const workloads = id === undefined ? await all(cli) : await one(cli, id);
-      const format = outputFormat(options);
-      // Only people want names; everything else has the zone's UUID.
-      const zones = format === 'table' && workloads.length > 0 ? await allZones(cli.control) : [];
-      const names = new Map(zones.map((zone) => [zone.id, zone.spec?.name ?? '']));
-      await printList(cli, workloadListing(names), workloads.filter(selected), format);
-    });
+    ),
+    ['protect workload list', 'every workload with its zone'],
+    [
+      'protect workload list --selector status.state=running -o simple | cut -f 1',
+      'the UUIDs of those that run',
+    ],
+  ).action(async (workload: string | undefined, options: Options) => {
+    const selected = selectAll((options.selector ?? []).map((text) => parseSelector(WorkloadSchema, text)));
+    const id = workload === undefined ? undefined : await resolveWorkload(cli.control, workload);
+    const workloads = id === undefined ? await all(cli) : await one(cli, id);
+    const format = outputFormat(options);
+    // Only people want names; everything else has the zone's UUID.
+    const zones = format === 'table' && workloads.length > 0 ? await allZones(cli.control) : [];
+    const names = new Map(zones.map((zone) => [zone.id, zone.spec?.name ?? '']));
+    await printList(cli, workloadListing(names), workloads.filter(selected), format);
+  });
 }
 
 async function all(cli: Cli): Promise<Workload[]> {

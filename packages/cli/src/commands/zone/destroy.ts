@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { collect } from '../../arguments.ts';
 import type { Cli } from '../../cli.ts';
 import { CommandError, usageError } from '../../command-error.ts';
+import { withExamples } from '../../examples.ts';
 import { allZones, resolveZone } from '../../resolve.ts';
 import { parseSelector, selectAll } from '../../selector.ts';
 import { waitUntilDestroyed } from '../../wait-for-zone.ts';
@@ -15,17 +16,24 @@ interface Options {
 
 /** `protect zone destroy`. */
 export function command(cli: Cli): Command {
-  return new Command('destroy')
-    .description('end a zone and everything in it')
-    .argument('[zone]', 'name or UUID')
-    .option('-W, --wait', 'return when nothing is left of it')
-    .option('--all', 'every zone that matches, not only the newest')
-    .option('--selector <path=value>', 'zones with this value, such as status.state=failed', collect(String))
-    .action(async (zone: string | undefined, options: Options) => {
-      const ids = await chosen(cli, zone, options);
-      for (const zoneId of ids) await cli.control.destroyZone({ zoneId });
-      if (options.wait === true) await Promise.all(ids.map((id) => waitUntilDestroyed(cli, id)));
-    });
+  return withExamples(
+    new Command('destroy')
+      .description('end a zone and everything in it')
+      .argument('[zone]', 'name or UUID')
+      .option('-W, --wait', 'return when nothing is left of it')
+      .option('--all', 'every zone that matches, not only the newest')
+      .option(
+        '--selector <path=value>',
+        'zones with this value, such as status.state=failed',
+        collect(String),
+      ),
+    ['protect zone destroy web --wait', 'end it, and return when nothing is left'],
+    ['protect zone destroy --all --selector status.state=failed', 'clear away what failed'],
+  ).action(async (zone: string | undefined, options: Options) => {
+    const ids = await chosen(cli, zone, options);
+    for (const zoneId of ids) await cli.control.destroyZone({ zoneId });
+    if (options.wait === true) await Promise.all(ids.map((id) => waitUntilDestroyed(cli, id)));
+  });
 }
 
 async function chosen(cli: Cli, zone: string | undefined, options: Options): Promise<string[]> {

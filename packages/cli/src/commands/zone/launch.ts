@@ -60,8 +60,8 @@ function addKernelOptions(command: Command): void {
     .option('--kernel-cmdline-append <text>', 'more for the kernel command line')
     .option('--kernel-module <name>', 'module to load before it is ready (repeatable)', collect(String))
     .option(
-      '--kernel-module-parameter <module.parameter=value>',
-      'parameter of a module (repeatable)',
+      '--kernel-module-parameter <parameter>',
+      'of a module, as module.parameter=value (repeatable)',
       collect(moduleParameter),
     )
     .option('--sysctl <key=value>', 'kernel setting (repeatable)', collect(keyValue));

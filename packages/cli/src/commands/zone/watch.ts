@@ -2,6 +2,7 @@ import { toJson } from '@bufbuild/protobuf';
 import { type ZoneChangedEvent, ZoneChangedEventSchema } from '@protect/proto/control';
 import { Command } from 'commander';
 import type { Cli } from '../../cli.ts';
+import { withExamples } from '../../examples.ts';
 import { keyValueLine } from '../../key-value.ts';
 import { addOutputOption, outputFormat } from '../../output-format.ts';
 import { printable } from '../../printable.ts';
@@ -14,9 +15,13 @@ type Format = (typeof formats)[number];
 
 /** `protect zone watch`: a line for each change of a zone, from now on. */
 export function command(cli: Cli): Command {
-  return addOutputOption(
-    new Command('watch').description('print a line for each change of a zone from now on'),
-    formats,
+  return withExamples(
+    addOutputOption(
+      new Command('watch').description('print a line for each change of a zone from now on'),
+      formats,
+    ),
+    ['protect zone watch', 'a line for each change'],
+    ['protect zone watch -o json | jq .zone.status.state', 'only the states'],
   ).action(async (options: { readonly output: Format; readonly format?: Format }) => {
     const format = outputFormat(options);
     for await (const { event } of cli.control.watchEvents({})) {
