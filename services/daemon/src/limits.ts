@@ -11,3 +11,18 @@ export const unaryCallsMax = 4_096;
 
 /** Unary calls of one caller under way. */
 export const unaryCallsPerCallerMax = 1_024;
+
+/** Callers of WatchEvents at a time. */
+export const watchersMax = 256;
+
+/**
+ * Changes that wait in full for a caller of WatchEvents who is behind; from there on, until it has caught up,
+ * only the newest state of each object and every final one waits.
+ */
+export const watchBacklog = 256;
+
+/** Changes that wait for one caller of WatchEvents at most; one more ends its stream. */
+export const watchPendingMax = 16_384;
+
+/** How long a caller of WatchEvents may take nothing while something waits before its stream ends, ms. */
+export const watchStallMs = 60_000;

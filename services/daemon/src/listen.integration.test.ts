@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { stat } from 'node:fs/promises';
 import { connect as connectHttp2 } from 'node:http2';
 import { connect } from 'node:net';
@@ -42,7 +43,8 @@ let daemon: TestDaemon;
 let listener: AsyncDisposable;
 let methods: ControlMethods;
 let path: string;
-const watchHub = createWatchHub();
+const stallMs = 200;
+const watchHub = createWatchHub({ stallMs });
 
 beforeAll(async () => {
   host = await testHost();
@@ -201,6 +203,35 @@ describe('control socket', () => {
     await change({ state: 'destroying' });
     await expect(watching).rejects.toMatchObject({ code: Code.Canceled });
     expect(states).toEqual([7, 5]);
+  });
+
+  it('ends the stream of who watches and reads nothing, who learns why as soon as it reads', async () => {
+    // The reader of the test before has only just gone.
+    await expect.poll(() => watchHub.watchers).toBe(0);
+    const session = connectHttp2('http://localhost', { createConnection: () => connect(path) });
+    try {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/protect.control.v1.ControlService/WatchEvents',
+        'content-type': 'application/grpc',
+      });
+      const trailers = once(stream, 'trailers');
+      // One empty message. Nothing is read of the answer.
+      stream.end(Buffer.alloc(5));
+      while (watchHub.watchers === 0) await new Promise((resolve) => setImmediate(resolve));
+      const message = 'x'.repeat(10_000);
+      for (let i = 0; i < 100; i++) {
+        watchHub.publish({ kind: 'zone', record: zoneRecordOf({ status: { state: 'failed', message } }) });
+      }
+      await expect.poll(() => watchHub.watchers, { timeout: 20 * stallMs }).toBe(0);
+      stream.resume();
+      expect(await trailers).toMatchObject([
+        { 'grpc-status': '8', 'grpc-message': expect.stringMatching(/took nothing for .*; list anew/) },
+        expect.anything(),
+      ]);
+    } finally {
+      session.destroy();
+    }
   });
 
   it('refuses a path on which another daemon answers', async () => {

@@ -1,15 +1,17 @@
-import { type Change, changeKey } from '../state/change.ts';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { watchBacklog, watchersMax, watchPendingMax, watchStallMs } from '../limits.ts';
+import type { Change } from '../state/change.ts';
+import { createPendingChanges, type PendingChanges } from './pending-changes.ts';
 import { Wakeup } from './wakeup.ts';
 
-/** Changes that wait for a reader in the order they came; beyond, only the newest of each object waits. */
-export const watchQueueMax = 256;
-
-/** Readers at one time; more are refused. */
-export const watchersMax = 256;
-
 interface Watcher {
-  queue: Change[];
+  pending: PendingChanges;
   readonly wakeup: Wakeup;
+  /** When the reader last took something, or had nothing to take. */
+  tookAt: number;
+  stallTimer: NodeJS.Timeout | undefined;
+  /** Why the stream ends before its reader wants it to. */
+  failure: ConnectError | undefined;
 }
 
 /** Hands every stored change to all who watch. */
@@ -17,26 +19,53 @@ export interface WatchHub {
   publish(change: Change): void;
   /** Readers now. */
   readonly watchers: number;
-  readonly full: boolean;
   /**
-   * Changes from now on until `signal` aborts, which ends the iteration. A slow reader misses steps in
-   * between but gets the newest state of every object, and with that always its last.
+   * Changes from now on until `signal` aborts, which ends the iteration. A slow reader misses steps in between
+   * but gets the newest state of every object and all final ones. RESOURCE_EXHAUSTED at once when there are too
+   * many readers, and for one that takes nothing for a minute or leaves too much waiting.
    */
   watch(signal: AbortSignal): AsyncGenerator<Change>;
 }
 
-export function createWatchHub(): WatchHub {
+/** `stallMs`: how long a reader may take nothing. */
+export function createWatchHub({ stallMs = watchStallMs } = {}): WatchHub {
   const watchers = new Set<Watcher>();
 
   function push(watcher: Watcher, change: Change): void {
-    if (watcher.queue.length >= watchQueueMax) {
-      const key = changeKey(change);
-      const at = watcher.queue.findIndex((waiting) => changeKey(waiting) === key);
-      // Otherwise the queue grows by one for each object there is, no further.
-      if (at >= 0) watcher.queue.splice(at, 1);
+    if (watcher.pending.size === 0) watcher.tookAt = performance.now();
+    watcher.pending.push(change);
+    if (watcher.pending.size > watchPendingMax) {
+      fail(watcher, `${watchPendingMax} changes wait for the reader; list anew, watch again and read faster`);
+      return;
     }
-    watcher.queue.push(change);
+    watcher.stallTimer ??= setTimeout(() => checkStall(watcher), stallMs);
     watcher.wakeup.wake();
+  }
+
+  function checkStall(watcher: Watcher): void {
+    watcher.stallTimer = undefined;
+    if (watcher.pending.size === 0) return;
+    const idleMs = performance.now() - watcher.tookAt;
+    // Timers may fire a little early.
+    if (idleMs < stallMs - 1) {
+      watcher.stallTimer = setTimeout(() => checkStall(watcher), stallMs - idleMs);
+      return;
+    }
+    const text = `the reader took nothing for ${stallMs / 1000} s; list anew, watch again and read faster`;
+    fail(watcher, text);
+  }
+
+  function fail(watcher: Watcher, message: string): void {
+    watcher.failure = new ConnectError(message, Code.ResourceExhausted);
+    forget(watcher);
+    watcher.wakeup.wake();
+  }
+
+  /** Frees what waits; the reader may not come back for it. */
+  function forget(watcher: Watcher): void {
+    watchers.delete(watcher);
+    clearTimeout(watcher.stallTimer);
+    watcher.pending = createPendingChanges(watchBacklog);
   }
 
   async function* follow(watcher: Watcher, signal: AbortSignal): AsyncGenerator<Change> {
@@ -44,15 +73,14 @@ export function createWatchHub(): WatchHub {
     try {
       while (!signal.aborted) {
         watcher.wakeup.reset();
-        const next = watcher.queue.shift();
-        if (next !== undefined) {
-          yield next;
-        } else {
-          await watcher.wakeup.wait();
-        }
+        if (watcher.failure !== undefined) throw watcher.failure;
+        const next = watcher.pending.shift();
+        watcher.tookAt = performance.now();
+        if (next !== undefined) yield next;
+        else await watcher.wakeup.wait();
       }
     } finally {
-      watchers.delete(watcher);
+      forget(watcher);
       signal.removeEventListener('abort', watcher.wakeup.wake);
     }
   }
@@ -61,16 +89,22 @@ export function createWatchHub(): WatchHub {
     get watchers() {
       return watchers.size;
     },
-    get full() {
-      return watchers.size >= watchersMax;
-    },
     publish(change) {
       for (const watcher of watchers) push(watcher, change);
     },
     watch(signal) {
-      const watcher: Watcher = { queue: [], wakeup: new Wakeup() };
+      if (watchers.size >= watchersMax) {
+        throw new ConnectError(`${watchersMax} callers watch events already`, Code.ResourceExhausted);
+      }
+      const watcher: Watcher = {
+        pending: createPendingChanges(watchBacklog),
+        wakeup: new Wakeup(),
+        tookAt: performance.now(),
+        stallTimer: undefined,
+        failure: undefined,
+      };
       watchers.add(watcher);
-      signal.addEventListener('abort', () => watchers.delete(watcher), { once: true });
+      signal.addEventListener('abort', () => forget(watcher), { once: true });
       return follow(watcher, signal);
     },
   };

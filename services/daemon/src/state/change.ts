@@ -11,7 +11,16 @@ export function changeKey(change: Change): string {
   return `${change.kind}/${change.record.id}`;
 }
 
-/** Events that nothing follows. */
-export function isFinal(change: Change): boolean {
-  return change.record.status.state === 'destroyed';
+const finalStates: ReadonlySet<string> = new Set(['exited', 'completed', 'failed', 'destroyed']);
+
+/** Whether something has ended with this change, which nobody who watches may miss. */
+export function isFinal({ record }: Change): boolean {
+  return finalStates.has(record.status.state);
+}
+
+/** Whether two changes of one object tell of the same end, the later one with more to it. */
+export function isSameEnd(earlier: Change, later: Change): boolean {
+  if (!isFinal(earlier) || earlier.record.status.state !== later.record.status.state) return false;
+  // A workload may end more than once.
+  return earlier.kind === 'zone' || later.kind === 'zone' || earlier.record.run === later.record.run;
 }
