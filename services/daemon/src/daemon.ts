@@ -3,6 +3,7 @@ import { publishEvent } from '@protect/bus/events';
 import { watchPresence } from '@protect/bus/presence';
 import { createBusTransport } from '@protect/bus/transport';
 import type { DaemonConfig } from '@protect/config/daemon-config';
+import type { ZoneId } from '@protect/config/ids';
 import { openSource } from '@protect/oci/open-source';
 import { createImageStore } from '@protect/oci/pull';
 import { parseReference } from '@protect/oci/reference';
@@ -20,7 +21,8 @@ import { createHostStatus } from './host/host-status.ts';
 import { loadHostUuid } from './host/host-uuid.ts';
 import { chooseHypervisor } from './hypervisor/choose.ts';
 import { startIdmLink } from './idm/link.ts';
-import { createIdmSnoop } from './idm/snoop.ts';
+import { createIdmPublisher } from './idm/publisher.ts';
+import { createIdmSnoop, jointTap } from './idm/snoop.ts';
 import { createImageLookup } from './images/image-lookup.ts';
 import { storedReference } from './images/stored-boot-image.ts';
 import { createConfigurator } from './peers/configurator.ts';
@@ -78,6 +80,8 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   });
 
   const snoop = createIdmSnoop();
+  const idmPublisher = createIdmPublisher({ bus, hostUuid, logger });
+  const tapFor = (zoneId: ZoneId) => jointTap([snoop.tapFor(zoneId), idmPublisher.tapFor(zoneId)]);
   const driver = context.flags.hypervisor ?? config.runtime.hypervisor;
   const { hypervisor, prepare, memory, cpus } = await chooseHypervisor(driver, {
     paths,
@@ -97,10 +101,11 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     logger,
     background,
     openLink: (domain: Parameters<ZoneSupervisor['takeOver']>[1], events: object) =>
-      startIdmLink({ domain, logger, version, tap: snoop.tapFor(domain.zoneId), ...events }),
+      startIdmLink({ domain, logger, version, tap: tapFor(domain.zoneId), ...events }),
   };
+  const { limits } = config.runtime;
   const workloads: Workloads = parts.use(
-    new Workloads({ state, paths, storage, images, logger, background, zones: lateZones() }),
+    new Workloads({ state, paths, storage, images, limits, logger, background, zones: lateZones() }),
   );
   const supervisor: ZoneSupervisor = parts.use(new ZoneSupervisor(zoneDeps, workloads));
   const zones = new Zones({ ...zoneDeps, supervisor, hostMemory: memory, hostCpus: cpus });

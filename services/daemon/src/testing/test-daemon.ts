@@ -90,6 +90,7 @@ export async function testHost() {
         paths,
         storage,
         images,
+        limits: config.runtime.limits,
         logger,
         background,
         zones: {

@@ -1,3 +1,4 @@
+import type { LimitsConfig } from '@protect/config/daemon-config';
 import type { WorkloadId, ZoneId } from '@protect/config/ids';
 import type { StatePaths } from '@protect/config/paths';
 import type { PackedImage } from '@protect/oci/image-cache';
@@ -37,6 +38,7 @@ export interface WorkloadDeps {
   readonly zones: ZoneAccess;
   readonly storage: StorageClient;
   readonly images: ImageLookup;
+  readonly limits: Pick<LimitsConfig, 'workloads' | 'workloadsPerZone' | 'workloadLogMib'>;
   readonly logger: Logger;
   readonly background: (name: string, work: Promise<unknown>) => void;
 }

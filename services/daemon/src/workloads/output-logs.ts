@@ -9,7 +9,12 @@ export interface OutputLogs extends AsyncDisposable {
   close(id: WorkloadRecord['id']): Promise<void>;
 }
 
-export function createOutputLogs(paths: StatePaths): OutputLogs {
+/** Files that the output of a run is spread over; the oldest makes room. */
+const segments = 16;
+
+/** `keptMib` is the most that is kept of one run. */
+export function createOutputLogs(paths: StatePaths, keptMib: number): OutputLogs {
+  const limits = { segmentBytes: Math.floor((keptMib * 1024 * 1024) / segments), segments };
   const logs = new Map<WorkloadRecord['id'], Promise<OutputLog>>();
 
   async function close(id: WorkloadRecord['id']): Promise<void> {
@@ -24,7 +29,7 @@ export function createOutputLogs(paths: StatePaths): OutputLogs {
     async open(record) {
       const known = logs.get(record.id);
       if (known !== undefined) return await known;
-      const opening = OutputLog.open(paths.workloadOutput(record.spec.zoneId, record.id));
+      const opening = OutputLog.open(paths.workloadOutput(record.spec.zoneId, record.id), limits);
       logs.set(record.id, opening);
       opening.catch(() => logs.delete(record.id));
       return await opening;

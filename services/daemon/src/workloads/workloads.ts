@@ -6,6 +6,7 @@ import type { IdmConnection } from '../idm/connection.ts';
 import { waitFor } from '../state/wait-for.ts';
 import type { WorkloadRecord, WorkloadSpec } from '../state/workload-record.ts';
 import { isLive } from '../zones/state.ts';
+import { admitWorkload } from './admission.ts';
 import { bringUpWorkload } from './bring-up.ts';
 import { clearWorkload } from './clear.ts';
 import type { WorkloadDeps } from './deps.ts';
@@ -20,9 +21,6 @@ const bringUpMs = 300_000;
 const startDeadlineMs = 60_000;
 const clearMs = 60_000;
 
-/** Workloads of one host; more are RESOURCE_EXHAUSTED. */
-const maxWorkloads = 4096;
-
 /** The operations on one workload that are under way or wait for their turn. */
 interface Work {
   tail: Promise<unknown>;
@@ -35,11 +33,13 @@ export class Workloads implements AsyncDisposable {
   readonly sessions: Sessions;
   readonly #deps: WorkloadDeps;
   readonly #work = new Map<WorkloadId, Work>();
+  /** Accepted but not stored yet; they count for admission. */
+  readonly #arriving = new Set<WorkloadRecord>();
   readonly #stop = new AbortController();
 
   constructor(deps: WorkloadDeps) {
     this.#deps = deps;
-    this.logs = createOutputLogs(deps.paths);
+    this.logs = createOutputLogs(deps.paths, deps.limits.workloadLogMib);
     this.sessions = createSessions({ logs: this.logs, logger: deps.logger });
   }
 
@@ -60,9 +60,6 @@ export class Workloads implements AsyncDisposable {
       const text = `zone ${spec.zoneId} is ${zone.status.state}; a workload needs one that runs`;
       throw new ConnectError(text, Code.FailedPrecondition);
     }
-    if (state.workloads.size >= maxWorkloads) {
-      throw new ConnectError(`this host has ${maxWorkloads} workloads already`, Code.ResourceExhausted);
-    }
     await images.find(spec.image);
     const record: WorkloadRecord = {
       version: 1,
@@ -73,7 +70,13 @@ export class Workloads implements AsyncDisposable {
       createdAtMs: Date.now(),
       run: 0,
     };
-    await state.workloads.insert(record);
+    admitWorkload(record, [...state.workloads.all(), ...this.#arriving], this.#deps.limits);
+    this.#arriving.add(record);
+    try {
+      await state.workloads.insert(record);
+    } finally {
+      this.#arriving.delete(record);
+    }
     this.#startBringUp(record);
     return record.id;
   }

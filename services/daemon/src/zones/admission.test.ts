@@ -36,6 +36,17 @@ describe('admission', () => {
     }
   });
 
+  it('refuses one more than zones of [runtime.limits] says', () => {
+    const memory = { totalMib: 8192, availableMib: 8192 };
+    expect(() => admit(spec(64), [zone(64, 'ready')], memory, 2)).not.toThrow();
+    expect(() => admit(spec(64), [zone(64, 'ready'), zone(64, 'exited')], memory, 2)).toThrow(
+      expect.objectContaining({
+        code: Code.ResourceExhausted,
+        rawMessage: expect.stringMatching(/^this host has 2 zones, and 2 are the most; .*raise zones of/),
+      }),
+    );
+  });
+
   it('counts zones that are still being made against what is available', () => {
     const memory = { totalMib: 4096, availableMib: 1000 };
     expect(() => admit(spec(512), [zone(512, 'creating')], memory)).toThrow(/488 MiB left/);

@@ -9,8 +9,8 @@ export interface HostMemory {
   readonly availableMib: number;
 }
 
-/** Zones of one host; each has a user of its own. */
-export const maxZones = 4096;
+/** Users that are set aside for the hypervisors of zones. */
+const zoneUsers = 4096;
 
 export async function readHostMemory(path = '/proc/meminfo'): Promise<HostMemory> {
   const text = await readFile(path, 'utf8');
@@ -26,9 +26,16 @@ export async function readHostMemory(path = '/proc/meminfo'): Promise<HostMemory
  * RESOURCE_EXHAUSTED when the host has no room for one more zone of this size. A zone that is still
  * being made has not taken its memory yet, so it counts in full against what is available now.
  */
-export function admit(spec: ZoneSpec, zones: readonly ZoneRecord[], memory: HostMemory): void {
+export function admit(
+  spec: ZoneSpec,
+  zones: readonly ZoneRecord[],
+  memory: HostMemory,
+  maxZones: number = zoneUsers,
+): void {
   if (zones.length >= maxZones) {
-    throw new ConnectError(`this host has ${maxZones} zones already; destroy some`, Code.ResourceExhausted);
+    const remedy = 'destroy some, or raise zones of [runtime.limits] in daemon.toml';
+    const text = `this host has ${zones.length} zones, and ${maxZones} are the most; ${remedy}`;
+    throw new ConnectError(text, Code.ResourceExhausted);
   }
   const wanted = spec.resources.targetMemoryMib;
   const promised = sumTarget(

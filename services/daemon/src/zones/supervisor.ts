@@ -222,8 +222,10 @@ export class ZoneSupervisor implements AsyncDisposable {
   async #follow(id: ZoneId, runtime: Runtime): Promise<void> {
     const { domain } = runtime;
     if (domain === undefined) return;
-    const { paths, logger, openLink } = this.#deps;
-    runtime.console = openConsoleLog(domain, paths.zoneConsoleLog(id), { logger });
+    const { paths, config, logger, openLink } = this.#deps;
+    // The log has two segments.
+    const segmentBytes = config.runtime.limits.consoleLogMib * 512 * 1024;
+    runtime.console = openConsoleLog(domain, paths.zoneConsoleLog(id), { logger, segmentBytes });
     runtime.link = openLink(domain, {
       onEvent: (event, connection) => this.#workloads.onZoneEvent(id, event, connection),
     });

@@ -43,7 +43,7 @@ export class Zones {
     if (assumeReservation !== undefined) await checkReservation(network, assumeReservation);
     const memory = await hostMemory();
     const known = [...state.zones.all(), ...this.#arriving.values()];
-    admit(spec, known, memory);
+    admit(spec, known, memory, config.runtime.limits.zones);
     if (assumeReservation !== undefined) checkUnclaimed(assumeReservation, known);
     const record: ZoneRecord = {
       version: 1,
