@@ -16,6 +16,18 @@ export interface IdmTap {
   packet(direction: IdmDirection, packet: SnoopedFields): void;
 }
 
+/** A tap that several look through. */
+export function jointTap(taps: readonly IdmTap[]): IdmTap {
+  return {
+    get active() {
+      return taps.some((tap) => tap.active);
+    },
+    packet(direction, packet) {
+      for (const tap of taps) if (tap.active) tap.packet(direction, packet);
+    },
+  };
+}
+
 /** One packet as listeners get it: without secrets. */
 export interface SnoopedPacket {
   readonly zoneId: ZoneId;
