@@ -2,10 +2,11 @@ import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { parseWorkloadId, parseZoneId } from '@protect/config/ids';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startRegistry } from '../../packages/oci/test/registry-process.ts';
-import { destroyZone, execute, launchWorkload, launchZone } from './guests.ts';
+import { destroyZone, execute, launchWorkload, launchZone, workloadEnd } from './guests.ts';
 import { busyboxImage } from './images.ts';
 import { startStack, type TestStack } from './stack.ts';
 
@@ -46,6 +47,10 @@ subnet = "fd77:1:2:3::/64"
 locations = ["${location}"]
 [block.devices.scratch0]
 path = "${device}"
+[runtime.limits]
+zones = 1
+workloads-per-zone = 1
+workload-log-mib = 1
 `,
     }),
   );
@@ -103,6 +108,33 @@ test('a block device of daemon.toml is a scratch disk', async () => {
   expect(mib).toBeGreaterThan(diskMib * 0.8);
   expect(mib).toBeLessThanOrEqual(diskMib);
   await destroyZone(stack.client, zoneId);
+});
+
+test('[runtime.limits] bounds zones, workloads and the output that is kept', async () => {
+  const zone = await launchZone(stack.client);
+  const refusal = (call: Promise<unknown>) => call.then(() => undefined, ConnectError.from);
+  expect(await refusal(stack.client.createZone({ spec: {} }))).toMatchObject({
+    code: Code.ResourceExhausted,
+    rawMessage: expect.stringContaining('raise zones of [runtime.limits]'),
+  });
+  const talk = ['sh', '-c', 'yes protect | head -c 3000000'];
+  const workloadId = await launchWorkload(stack.client, zone.id, image, talk);
+  expect(await refusal(launchWorkload(stack.client, zone.id, image, ['true']))).toMatchObject({
+    code: Code.ResourceExhausted,
+    rawMessage: expect.stringContaining('raise workloads-per-zone of [runtime.limits]'),
+  });
+  expect(await workloadEnd(stack.client, workloadId)).toBe(0);
+  const [zoneId, id] = [parseZoneId(zone.id), parseWorkloadId(workloadId)];
+  if (zoneId === undefined || id === undefined) throw new Error('the daemon gives ids that are none');
+  const folder = stack.paths.workloadOutput(zoneId, id);
+  const sizes = await Promise.all(
+    (await readdir(folder)).map(async (name) => (await stat(join(folder, name))).size),
+  );
+  const kept = sizes.reduce((sum, size) => sum + size, 0);
+  // One segment of sixteen is being filled, and each may be a record too large.
+  expect(kept).toBeLessThan(1.5 * 1024 * 1024);
+  expect(kept).toBeGreaterThan(0.75 * 1024 * 1024);
+  await destroyZone(stack.client, zone.id);
 });
 
 test('a PCI device of daemon.toml is listed; where it cannot be passed through, a zone with it is refused', async () => {
