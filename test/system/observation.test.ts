@@ -1,6 +1,10 @@
-import { toJsonString } from '@bufbuild/protobuf';
+import { fromBinary, toJsonString } from '@bufbuild/protobuf';
+import { type BusMessage, connectNats } from '@protect/bus/nats';
+import { readCredentials, readServerAddress } from '@protect/bus/server-address';
+import { everyIdm, parseIdmSubject } from '@protect/bus/subjects';
 import { SnoopIdmPacketSchema } from '@protect/proto/control';
 import { ZoneState } from '@protect/proto/control-common';
+import { Form, PacketSchema } from '@protect/proto/idm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { destroyZone, eventually, execute, launchWorkload, launchZone } from './guests.ts';
 import { busyboxImage } from './images.ts';
@@ -66,8 +70,16 @@ test('metrics count the zones by state and the health checks of every service', 
   await destroyZone(stack.client, zone.id);
 });
 
-test('snooping shows the packets of a zone without secrets', async () => {
+test('snooping shows the packets of a zone without secrets, over the API and to readers of NATS', async () => {
   const zone = await launchZone(stack.client, { name: 'snooped' });
+  const [{ url }, credentials] = await Promise.all([
+    readServerAddress(stack.paths),
+    readCredentials(stack.paths, 'reader'),
+  ]);
+  const nats = await connectNats({ url, ...credentials, name: 'test', onEvent: () => undefined });
+  const messages: BusMessage[] = [];
+  nats.subscribe(everyIdm, undefined, (message) => messages.push(message));
+  await nats.flush();
   const snoop = new AbortController();
   const packets: string[] = [];
   const snooping = (async () => {
@@ -84,10 +96,19 @@ test('snooping shows the packets of a zone without secrets', async () => {
   });
   await eventually(stack.client, 'a packet', async () => {
     await execute(stack.client, { workloadId }, ['cat'], 'hunter2-on-stdin');
-    return packets.length > 0 ? true : undefined;
+    const ways = new Set(messages.map(({ subject }) => parseIdmSubject(subject)?.direction));
+    return packets.length > 0 && ways.size === 2 ? true : undefined;
   });
   snoop.abort();
   await snooping;
+  await nats.close();
   expect(packets.join('\n')).not.toContain('hunter2');
+  expect(messages.map(({ data }) => Buffer.from(data).toString('latin1')).join('\n')).not.toContain(
+    'hunter2',
+  );
+  for (const { subject, data } of messages) {
+    expect(parseIdmSubject(subject)?.id).toBe(zone.id);
+    expect(fromBinary(PacketSchema, data).form).not.toBe(Form.UNSPECIFIED);
+  }
   await destroyZone(stack.client, zone.id);
 });
