@@ -33,7 +33,7 @@ const commands = {
   bench: { script: 'bench/run.ts', needsRoot: true },
   xen: { script: 'scripts/xen/run.ts', needsRoot: true, morePackages: 'xen' },
   'test:xen': { script: 'scripts/xen/test.ts', needsRoot: true, morePackages: 'xen' },
-  build: { script: 'zone/build.ts', needsRoot: true },
+  build: { script: 'scripts/build.ts', needsRoot: true },
   check: { script: 'scripts/check.ts', needsRoot: false },
   gen: { script: 'scripts/gen.ts', needsRoot: false },
 };
@@ -69,6 +69,7 @@ const packages = {
   umoci: 'images made by a foreign tool, for tests',
   socat: 'foreign peers in tests',
   openssl: 'certificates for tests',
+  tmux: 'a real terminal, in tests of the protect command',
   curl: 'a foreign client of the control API, in tests',
 };
 

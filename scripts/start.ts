@@ -82,7 +82,7 @@ async function main(): Promise<number> {
 }
 
 async function prepareImages(steps: Steps, signal: AbortSignal): Promise<void> {
-  await steps.run('zone kernel and initial ramdisk', () => runScript('zone/build.ts', signal));
+  await steps.run('zone kernel and initial ramdisk', () => runScript('scripts/build.ts', signal));
   await steps.run('demonstration image', () => buildBusyboxImage(busyboxLayout));
 }
 

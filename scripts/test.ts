@@ -13,7 +13,7 @@ const projects = given.some((argument) => argument.startsWith('--project'))
 
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => {});
 
-const built = await run(join(root, 'zone/build.ts'));
+const built = await run(join(root, 'scripts/build.ts'));
 process.exitCode =
   built === 0 ? await run(join(root, 'node_modules/vitest/vitest.mjs'), 'run', ...projects, ...given) : built;
 
