@@ -26,3 +26,21 @@ export const watchPendingMax = 16_384;
 
 /** How long a caller of WatchEvents may take nothing while something waits before its stream ends, ms. */
 export const watchStallMs = 60_000;
+
+/** Bytes of the name of a zone or workload. */
+export const nameBytesMax = 253;
+
+/** Annotations of a zone or workload. */
+export const annotationsMax = 256;
+
+/** Bytes of all annotations of a zone or workload, as Kubernetes has it for its own. */
+export const annotationBytesMax = 256 * 1024;
+
+/** Bytes of a zone's kernel command line; the kernel takes 2,048. */
+export const kernelCmdlineBytesMax = 1_024;
+
+/** Objects in one message of a list. */
+export const pageItemsMax = 100;
+
+/** Bytes of the objects in one message of a list, unless a single one is larger; many gRPC clients take 4 MiB. */
+export const pageBytesMax = 1024 * 1024;

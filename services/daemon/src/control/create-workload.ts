@@ -1,4 +1,4 @@
-import { Code, ConnectError } from '@connectrpc/connect';
+import { invalidField } from '../invalid-argument.ts';
 import type { ControlDeps, ControlMethods } from './deps.ts';
 import { toDomainWorkloadSpec } from './workload-wire.ts';
 
@@ -7,7 +7,7 @@ export function createWorkload({
   workloads,
 }: Pick<ControlDeps, 'workloads'>): ControlMethods['createWorkload'] {
   return async ({ spec }) => {
-    if (spec === undefined) throw new ConnectError('the request has no spec', Code.InvalidArgument);
+    if (spec === undefined) throw invalidField('spec', 'the request has no spec');
     return { workloadId: await workloads.create(toDomainWorkloadSpec(spec)) };
   };
 }

@@ -1,4 +1,3 @@
-import { Code, ConnectError } from '@connectrpc/connect';
 import {
   parseReservationId,
   parseWorkloadId,
@@ -7,32 +6,27 @@ import {
   type WorkloadId,
   type ZoneId,
 } from '@protect/config/ids';
+import { invalidField } from '../invalid-argument.ts';
 
-/** INVALID_ARGUMENT when `text` is no UUID. */
-export function decodeZoneId(text: string): ZoneId {
+/** INVALID_ARGUMENT when `text`, the value of `field`, is no UUID. */
+export function decodeZoneId(text: string, field = 'zone_id'): ZoneId {
   const id = parseZoneId(text.toLowerCase());
   if (id !== undefined) return id;
-  throw new ConnectError(`${JSON.stringify(shortened(text))} is no zone id (a UUID)`, Code.InvalidArgument);
+  throw invalidField(field, `${JSON.stringify(shortened(text))} is no zone id (a UUID)`);
 }
 
-/** INVALID_ARGUMENT when `text` is no UUID. */
-export function decodeWorkloadId(text: string): WorkloadId {
+/** INVALID_ARGUMENT when `text`, the value of `field`, is no UUID. */
+export function decodeWorkloadId(text: string, field = 'workload_id'): WorkloadId {
   const id = parseWorkloadId(text.toLowerCase());
   if (id !== undefined) return id;
-  throw new ConnectError(
-    `${JSON.stringify(shortened(text))} is no workload id (a UUID)`,
-    Code.InvalidArgument,
-  );
+  throw invalidField(field, `${JSON.stringify(shortened(text))} is no workload id (a UUID)`);
 }
 
-/** INVALID_ARGUMENT when `text` is no UUID. */
-export function decodeReservationId(text: string): ReservationId {
+/** INVALID_ARGUMENT when `text`, the value of `field`, is no UUID. */
+export function decodeReservationId(text: string, field = 'reservation_id'): ReservationId {
   const id = parseReservationId(text.toLowerCase());
   if (id !== undefined) return id;
-  throw new ConnectError(
-    `${JSON.stringify(shortened(text))} is no network reservation id (a UUID)`,
-    Code.InvalidArgument,
-  );
+  throw invalidField(field, `${JSON.stringify(shortened(text))} is no network reservation id (a UUID)`);
 }
 
 function shortened(text: string): string {

@@ -2,6 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { ExecuteZoneCommandRequest } from '@protect/proto/control';
 import { OutputStream, type StreamResponse } from '@protect/proto/idm';
 import type { IdmStream } from '../idm/stream.ts';
+import { invalidField } from '../invalid-argument.ts';
 import { openCommand } from '../workloads/exec.ts';
 import { decodeWorkloadId, decodeZoneId } from './decode-id.ts';
 import type { ControlDeps, ControlMethods } from './deps.ts';
@@ -18,13 +19,13 @@ export function executeZoneCommand(
   return async function* (requests, { signal }) {
     const { first, rest } = await firstMessage(requests);
     if (first.request.case !== 'start') {
-      throw new ConnectError('the first message must say what to start', Code.InvalidArgument);
+      throw invalidField('start', 'the first message must say what to start');
     }
     const { zoneId, workloadId, process } = first.request.value;
     const command = {
-      zoneId: zoneId === '' ? undefined : decodeZoneId(zoneId),
-      workloadId: workloadId === '' ? undefined : decodeWorkloadId(workloadId),
-      process: toDomainProcess(process),
+      zoneId: zoneId === '' ? undefined : decodeZoneId(zoneId, 'start.zone_id'),
+      workloadId: workloadId === '' ? undefined : decodeWorkloadId(workloadId, 'start.workload_id'),
+      process: toDomainProcess(process, 'start.process'),
     };
     const stream = await openCommand(deps, command, signal);
     try {

@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { Code, ConnectError } from '@connectrpc/connect';
 import type { PackedImage } from '@protect/oci/image-cache';
 import type { LayerProgress, PullProgress } from '@protect/oci/pull-progress';
 import type { RegistryAuth } from '@protect/oci/registry-auth';
@@ -12,7 +11,9 @@ import {
   type OciImageSpec,
   type OciRegistryAuthentication,
 } from '@protect/proto/control-common';
+import { invalidField } from '../invalid-argument.ts';
 import type { ImageFormat, ImageSpec } from '../state/image-spec.ts';
+import { decodeDigest } from './decode-digest.ts';
 
 const formats: readonly (readonly [ImageFormat, OciImageFormat])[] = [
   ['unknown', OciImageFormat.UNKNOWN],
@@ -41,19 +42,23 @@ const layerPhases: Record<LayerProgress['phase'], OciImageProgressLayerPhase> = 
   extracted: OciImageProgressLayerPhase.EXTRACTED,
 };
 
-/** INVALID_ARGUMENT for a number that is no format. */
-export function toDomainFormat(wire: OciImageFormat): ImageFormat {
+/** INVALID_ARGUMENT for a number that is no format; `field` is where it was. */
+export function toDomainFormat(wire: OciImageFormat, field = 'format'): ImageFormat {
   const pair = formats.find(([, number]) => number === wire);
   if (pair !== undefined) return pair[0];
-  throw new ConnectError(`${wire} is no image format`, Code.InvalidArgument);
+  throw invalidField(field, `${wire} is no image format`);
 }
 
 export function toWireFormat(format: ImageFormat): OciImageFormat {
   return formats.find(([name]) => name === format)?.[1] ?? OciImageFormat.UNKNOWN;
 }
 
-export function toDomainImage(wire: OciImageSpec): ImageSpec {
-  return { digest: wire.digest, format: toDomainFormat(wire.format) };
+/** INVALID_ARGUMENT for what names no image; `field` is where it was. */
+export function toDomainImage(wire: OciImageSpec, field: string): ImageSpec {
+  return {
+    digest: decodeDigest(wire.digest, `${field}.digest`),
+    format: toDomainFormat(wire.format, `${field}.format`),
+  };
 }
 
 export function toWireImage(image: ImageSpec) {

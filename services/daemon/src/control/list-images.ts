@@ -1,3 +1,4 @@
+import type { PackedImage } from '@protect/oci/image-cache';
 import type { ControlDeps, ControlMethods } from './deps.ts';
 import { toWireImageInfo } from './image-wire.ts';
 import { inPages } from './pages.ts';
@@ -6,6 +7,10 @@ import { inPages } from './pages.ts';
 export function listImages({ imageStore }: Pick<ControlDeps, 'imageStore'>): ControlMethods['listImages'] {
   return async function* () {
     const images = await imageStore.list();
-    for (const page of inPages(images)) yield { images: page.map(toWireImageInfo) };
+    for (const page of inPages(images, imageBytes)) yield { images: page.map(toWireImageInfo) };
   };
+}
+
+function imageBytes({ manifest, config }: PackedImage): number {
+  return manifest.length + config.length;
 }

@@ -1,5 +1,5 @@
 import type { ControlDeps, ControlMethods } from './deps.ts';
-import { inPages } from './pages.ts';
+import { inPages, specBytes } from './pages.ts';
 import { toWireZone } from './zone-wire.ts';
 
 /** All zones, oldest first, some in each message; at least one message. */
@@ -9,6 +9,7 @@ export function listZones({
 }: Pick<ControlDeps, 'state' | 'hostUuid'>): ControlMethods['listZones'] {
   return async function* () {
     const zones = state.zones.all().sort((a, b) => a.createdAtMs - b.createdAtMs);
-    for (const page of inPages(zones)) yield { zones: page.map((zone) => toWireZone(zone, hostUuid)) };
+    for (const page of inPages(zones, ({ spec }) => specBytes(spec)))
+      yield { zones: page.map((zone) => toWireZone(zone, hostUuid)) };
   };
 }

@@ -1,4 +1,4 @@
-import { Code, ConnectError } from '@connectrpc/connect';
+import { invalidField } from '../invalid-argument.ts';
 import { decodeWorkloadId } from './decode-id.ts';
 import type { ControlDeps, ControlMethods } from './deps.ts';
 
@@ -10,7 +10,7 @@ export function stopWorkload({ workloads }: Pick<ControlDeps, 'workloads'>): Con
   return async ({ workloadId, timeout }, { signal }) => {
     const seconds = timeout === 0n ? defaultTimeoutSeconds : timeout;
     if (seconds > maxTimeoutSeconds) {
-      throw new ConnectError(`timeout is ${seconds} s; at most a day is taken`, Code.InvalidArgument);
+      throw invalidField('timeout', `timeout is ${seconds} s; at most a day is taken`);
     }
     await workloads.stop(decodeWorkloadId(workloadId), Number(seconds) * 1000, signal);
     return {};

@@ -1,6 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
-import { Code, ConnectError } from '@connectrpc/connect';
 import {
   type IdOrNameValue,
   ProcessNamespace as WireProcessNamespace,
@@ -10,6 +9,7 @@ import {
   type WorkloadSecuritySpec,
   WorkloadState,
 } from '@protect/proto/control-common';
+import { invalidField } from '../invalid-argument.ts';
 import type {
   ProcessNamespace,
   ProcessSpec,
@@ -50,13 +50,13 @@ export function toDomainWorkloadSpec(wire: WireWorkloadSpec): WorkloadSpec {
     pci_devices: wire.pciDevices.length > 0,
   });
   if (wire.image === undefined) {
-    throw new ConnectError('a workload needs an image; pull one and give its digest', Code.InvalidArgument);
+    throw invalidField('spec.image', 'a workload needs an image; pull one and give its digest');
   }
   return {
     name: wire.name,
-    zoneId: decodeZoneId(wire.zoneId),
-    image: toDomainImage(wire.image),
-    process: toDomainProcess(wire.process),
+    zoneId: decodeZoneId(wire.zoneId, 'spec.zone_id'),
+    image: toDomainImage(wire.image, 'spec.image'),
+    process: toDomainProcess(wire.process, 'spec.process'),
     annotations: wire.annotations.map(({ key, value }) => ({ key, value })),
     security: toDomainSecurity(wire.security),
     scratchMounts: wire.scratchMount.map(({ path }) => path),
@@ -66,8 +66,8 @@ export function toDomainWorkloadSpec(wire: WireWorkloadSpec): WorkloadSpec {
   };
 }
 
-/** A process as the caller describes it; undefined takes everything from the image. */
-export function toDomainProcess(wire: WireProcessSpec | undefined): ProcessSpec {
+/** A process as the caller describes it in `field`; undefined takes everything from the image. */
+export function toDomainProcess(wire: WireProcessSpec | undefined, field: string): ProcessSpec {
   const user = toAccount(wire?.user);
   const group = toAccount(wire?.group);
   const size = wire?.terminalSize;
@@ -80,7 +80,7 @@ export function toDomainProcess(wire: WireProcessSpec | undefined): ProcessSpec 
     ...(user === undefined ? {} : { user }),
     ...(group === undefined ? {} : { group }),
     stdin: wire?.stdin ?? false,
-    additionalGids: (wire?.additionalGids ?? []).map(toGid),
+    additionalGids: (wire?.additionalGids ?? []).map((gid) => toGid(gid, `${field}.additional_gids`)),
   };
 }
 
@@ -162,7 +162,7 @@ function toNamespace(wire: WireProcessNamespace): ProcessNamespace {
     case WireProcessNamespace.TIME:
       return 'time';
     default:
-      throw new ConnectError(`${wire} is no namespace`, Code.InvalidArgument);
+      throw invalidField('spec.security.disable_namespaces', `${wire} is no namespace`);
   }
 }
 
@@ -179,7 +179,7 @@ function toWireAccount(account: { id: number } | { name: string }) {
     : { idOrName: { case: 'name' as const, value: account.name } };
 }
 
-function toGid(gid: bigint): number {
+function toGid(gid: bigint, field: string): number {
   if (gid >= 0n && gid <= 0xffff_fffen) return Number(gid);
-  throw new ConnectError(`${gid} is no group id`, Code.InvalidArgument);
+  throw invalidField(field, `${gid} is no group id`);
 }

@@ -12,6 +12,7 @@ import {
   ZoneState,
   ZoneVirtualizationBackend,
 } from '@protect/proto/control-common';
+import { invalidField } from '../invalid-argument.ts';
 import type { ZoneDisk, ZoneLink, ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
 import { decodeReservationId } from './decode-id.ts';
 import { toDomainImage, toWireImage } from './image-wire.ts';
@@ -52,8 +53,8 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
   const assumed = network?.assumeNetworkReservation ?? '';
   return {
     name: wire.name,
-    ...(wire.kernel === undefined ? {} : { kernel: toDomainImage(wire.kernel) }),
-    ...(wire.initrd === undefined ? {} : { initrd: toDomainImage(wire.initrd) }),
+    ...(wire.kernel === undefined ? {} : { kernel: toDomainImage(wire.kernel, 'spec.kernel') }),
+    ...(wire.initrd === undefined ? {} : { initrd: toDomainImage(wire.initrd, 'spec.initrd') }),
     kernelOptions: {
       verbose: options?.verbose ?? false,
       cmdline: options?.cmdline ?? [],
@@ -66,13 +67,17 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
       sysctls: (options?.sysctlParameters ?? []).map(({ key, value }) => ({ key, value })),
     },
     resources: {
-      maxMemoryMib: toMib('max_memory', resources?.maxMemory),
-      minMemoryMib: toMib('min_memory', resources?.minMemory),
-      targetMemoryMib: toMib('target_memory', resources?.targetMemory),
+      maxMemoryMib: toMib('spec.initial_resources.max_memory', resources?.maxMemory),
+      minMemoryMib: toMib('spec.initial_resources.min_memory', resources?.minMemory),
+      targetMemoryMib: toMib('spec.initial_resources.target_memory', resources?.targetMemory),
       maxCpus: resources?.maxCpus ?? 0,
       minCpus: resources?.minCpus ?? 0,
       targetCpus: resources?.targetCpus ?? 0,
-      policy: domainOf(policies, resources?.adjustmentPolicy ?? 0, 'adjustment_policy'),
+      policy: domainOf(
+        policies,
+        resources?.adjustmentPolicy ?? 0,
+        'spec.initial_resources.adjustment_policy',
+      ),
     },
     annotations: wire.annotations.map(({ key, value }) => ({ key, value })),
     devices: wire.devices.map(({ name }) => name),
@@ -81,10 +86,21 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
       ...(dns === undefined || dns.nameservers.length + dns.searches.length + dns.options.length === 0
         ? {}
         : { dns: { nameservers: dns.nameservers, searches: dns.searches, options: dns.options } }),
-      ...(assumed === '' ? {} : { assumeReservation: decodeReservationId(assumed) }),
+      ...(assumed === ''
+        ? {}
+        : {
+            assumeReservation: decodeReservationId(
+              assumed,
+              'spec.network_options.assume_network_reservation',
+            ),
+          }),
       retainReservation: network?.retainNetworkReservation ?? false,
     },
-    virtualization: domainOf(virtualizations, wire.virtualizationOptions?.backend ?? 0, 'backend'),
+    virtualization: domainOf(
+      virtualizations,
+      wire.virtualizationOptions?.backend ?? 0,
+      'spec.virtualization_options.backend',
+    ),
     scratch: toScratch(wire.scratchDisk),
   };
 }
@@ -182,7 +198,7 @@ function toNetworkBackend(backend: ZoneNetworkBackend): 'default' | 'none' {
 function toScratch(wire: ZoneScratchDiskSpec | undefined): ZoneSpec['scratch'] {
   const backend = wire?.backend;
   if (backend?.case === 'image')
-    return { kind: 'image', sizeMib: toMib('scratch_disk.size', backend.value.size) };
+    return { kind: 'image', sizeMib: toMib('spec.scratch_disk.image.size', backend.value.size) };
   if (backend?.case === 'block') return { kind: 'block', device: backend.value.device || backend.value.path };
   return { kind: 'memory' };
 }
@@ -196,7 +212,12 @@ function toWireScratch(scratch: Exclude<ZoneSpec['scratch'], { kind: 'memory' }>
 function toMib(field: string, value: bigint | undefined): number {
   if (value === undefined) return 0;
   if (value <= 0xffff_ffffn) return Number(value);
-  throw new ConnectError(`${field} is ${value} MiB, which no host has`, Code.InvalidArgument);
+  throw invalidField(field, `${nameOf(field)} is ${value} MiB, which no host has`);
+}
+
+/** The last part of a path, which people know as the option's name. */
+function nameOf(field: string): string {
+  return field.slice(field.lastIndexOf('.') + 1);
 }
 
 function domainOf<D extends string>(
@@ -206,7 +227,7 @@ function domainOf<D extends string>(
 ): D {
   const pair = pairs.find(([, number]) => number === wire);
   if (pair !== undefined) return pair[0];
-  throw new ConnectError(`${field} has the unknown value ${wire}`, Code.InvalidArgument);
+  throw invalidField(field, `${nameOf(field)} has the unknown value ${wire}`);
 }
 
 function wireOf<D extends string, W extends number>(pairs: readonly (readonly [D, W])[], domain: D): W {

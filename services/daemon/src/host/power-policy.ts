@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { invalidField } from '../invalid-argument.ts';
 
 /**
  * Sets the frequency governor of all processors. FAILED_PRECONDITION where the host's processors have none,
@@ -17,7 +18,7 @@ export async function setGovernor(governor: string, sysfs = '/sys'): Promise<voi
     const known = (await readFile(join(folder, policy, 'scaling_available_governors'), 'utf8')).trim();
     if (known.split(/\s+/).includes(governor)) continue;
     const text = `scheduler ${JSON.stringify(governor)} is no governor of this host; it has: ${known}`;
-    throw new ConnectError(text, Code.InvalidArgument);
+    throw invalidField('scheduler', text);
   }
   await Promise.all(policies.map((policy) => writeFile(join(folder, policy, 'scaling_governor'), governor)));
 }

@@ -2,6 +2,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { WorkloadId, ZoneId } from '@protect/config/ids';
 import type { StatePaths } from '@protect/config/paths';
 import type { IdmStream } from '../idm/stream.ts';
+import { invalidField } from '../invalid-argument.ts';
 import type { ProcessSpec } from '../state/workload-record.ts';
 import type { ZoneSupervisor } from '../zones/supervisor.ts';
 import { execProcess } from './container-config.ts';
@@ -35,12 +36,12 @@ export async function openCommand(deps: ExecDeps, command: Command, signal: Abor
   const workload = workloadId === undefined ? undefined : deps.workloads.get(workloadId);
   const zoneId = command.zoneId ?? workload?.spec.zoneId;
   if (zoneId === undefined) {
-    throw new ConnectError('say in which zone or workload the command shall run', Code.InvalidArgument);
+    throw invalidField('start.zone_id', 'say in which zone or workload the command shall run');
   }
   if (workload !== undefined && workload.spec.zoneId !== zoneId) {
-    throw new ConnectError(`workload ${workload.id} is not in zone ${zoneId}`, Code.InvalidArgument);
+    throw invalidField('start.zone_id', `workload ${workload.id} is not in zone ${zoneId}`);
   }
-  if (process.command.length === 0) throw new ConnectError('no command was given', Code.InvalidArgument);
+  if (process.command.length === 0) throw invalidField('start.process.command', 'no command was given');
   if (workload !== undefined && workload.status.state !== 'running') {
     const text = `workload ${workload.id} is ${workload.status.state}; a command needs one that runs`;
     throw new ConnectError(text, Code.FailedPrecondition);

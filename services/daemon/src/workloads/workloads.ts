@@ -15,6 +15,7 @@ import { createOutputLogs, type OutputLogs } from './output-logs.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { hopWorkload } from './state.ts';
 import { stopWorkload } from './stop.ts';
+import { checkWorkloadSpec } from './validate.ts';
 
 /** Longest time from CreateWorkload to CREATED, the zone's own start included. */
 const bringUpMs = 300_000;
@@ -54,6 +55,7 @@ export class Workloads implements AsyncDisposable {
   /** Accepts a workload and goes on to make it; its state tells the outcome. */
   async create(spec: WorkloadSpec): Promise<WorkloadId> {
     const { state, images } = this.#deps;
+    checkWorkloadSpec(spec);
     const zone = state.zones.get(spec.zoneId);
     if (zone === undefined) throw new ConnectError(`there is no zone ${spec.zoneId}`, Code.NotFound);
     if (zone.desired === 'gone' || !isLive(zone.status.state)) {

@@ -1,4 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import { BadRequestSchema } from '@protect/proto/error-details';
 import { describe, expect, it } from 'vitest';
 import type { ZoneSpec } from '../state/zone-record.ts';
 import { askedZoneSpec } from './test-zone.ts';
@@ -60,5 +61,28 @@ describe('zone specification', () => {
     const error = refusal(spec);
     expect(error.code).toBe(Code.InvalidArgument);
     expect(error.rawMessage).toMatch(message);
+  });
+
+  it('names every field that cannot be at once, by its path', () => {
+    const spec = {
+      ...resources({ maxCpus: 3, maxMemoryMib: 128, targetMemoryMib: 256 }),
+      name: 'a\nb',
+      annotations: Array.from({ length: 257 }, () => ({ key: 'k', value: 'v' })),
+      scratch: { kind: 'image', sizeMib: 1 } as const,
+      kernelOptions: { ...askedZoneSpec().kernelOptions, modules: ['loop', 'no module'], cmdline: ['a\0'] },
+    };
+    const [details] = refusal(spec).findDetails(BadRequestSchema);
+    expect(details?.fieldViolations.map(({ field }) => field)).toEqual([
+      'spec.name',
+      'spec.annotations',
+      'spec.kernel_options.cmdline',
+      'spec.kernel_options.modules[1]',
+      'spec.initial_resources.max_cpus',
+      'spec.initial_resources.target_memory',
+      'spec.scratch_disk.image.size',
+    ]);
+    for (const { description } of details?.fieldViolations ?? []) {
+      expect(refusal(spec).rawMessage).toContain(description);
+    }
   });
 });

@@ -1,5 +1,8 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { HypervisorCapabilities } from '../hypervisor/hypervisor.ts';
+import { type FieldViolation, invalidArgument } from '../invalid-argument.ts';
+import { kernelCmdlineBytesMax } from '../limits.ts';
+import { annotationViolations, nameViolations } from '../spec-violations.ts';
 import type { ZoneSpec } from '../state/zone-record.ts';
 
 /** Least memory that a zone boots with, MiB. */
@@ -7,9 +10,7 @@ export const minMemoryMib = 64;
 
 /** Virtual CPUs of a zone that asks for none, at most. */
 const defaultCpus = 4;
-const maxNameBytes = 253;
-const maxAnnotations = 256;
-const maxCmdlineBytes = 1024;
+const minScratchMib = 16;
 
 export interface HostLimits {
   readonly cpus: number;
@@ -17,47 +18,58 @@ export interface HostLimits {
   readonly hypervisor: Pick<HypervisorCapabilities, 'name' | 'virtualizationBackends'>;
 }
 
-/** INVALID_ARGUMENT for a name that cannot be shown on one line or is too long. */
-export function checkName(name: string): void {
-  if (/[\p{Cc}\p{Zl}\p{Zp}]/u.test(name)) {
-    throw invalid(`name ${JSON.stringify(name)} has control characters; leave them out`);
-  }
-  const bytes = Buffer.byteLength(name);
-  if (bytes > maxNameBytes) throw invalid(`name has ${bytes} bytes; at most ${maxNameBytes} are taken`);
-}
-
 /**
  * The specification with every default filled in; what the caller left open is 0 or empty. INVALID_ARGUMENT
  * names what cannot be, FAILED_PRECONDITION what this host cannot do.
  */
 export function completeZoneSpec(spec: ZoneSpec, host: HostLimits): ZoneSpec {
-  checkName(spec.name);
-  checkVirtualization(spec.virtualization, host.hypervisor);
-  if (spec.annotations.length > maxAnnotations) {
-    throw invalid(`${spec.annotations.length} annotations; at most ${maxAnnotations} are taken`);
-  }
-  const { cmdline, cmdlineAppend, modules } = spec.kernelOptions;
-  const words = [...cmdline, cmdlineAppend].join(' ');
-  if (/\p{Cc}/u.test(words)) throw invalid('the kernel command line has control characters; leave them out');
-  if (Buffer.byteLength(words) > maxCmdlineBytes) {
-    throw invalid(`the kernel command line is longer than ${maxCmdlineBytes} bytes`);
-  }
-  for (const module of modules) {
-    if (!/^[A-Za-z0-9_-]{1,64}$/.test(module)) throw invalid(`${JSON.stringify(module)} is no module name`);
-  }
-  const { backend, assumeReservation, retainReservation } = spec.network;
-  if (backend !== 'default' && (assumeReservation !== undefined || retainReservation)) {
-    throw invalid(`a zone with network backend ${backend} has no network reservation; leave the backend out`);
-  }
   const resources = {
     ...spec.resources,
     ...completeCpus(spec.resources, host.cpus),
     ...completeMemory(spec.resources, host.defaultMemoryMib),
   };
-  if (spec.scratch.kind === 'image' && spec.scratch.sizeMib < 16) {
-    throw invalid(`a scratch disk of ${spec.scratch.sizeMib} MiB is too small; 16 MiB is the least`);
-  }
+  const violations = [
+    ...nameViolations(spec.name),
+    ...annotationViolations(spec.annotations),
+    ...kernelViolations(spec.kernelOptions),
+    ...networkViolations(spec.network),
+    ...cpuViolations(resources, host.cpus),
+    ...memoryViolations(resources),
+    ...scratchViolations(spec.scratch),
+  ];
+  if (violations.length > 0) throw invalidArgument(violations);
+  checkVirtualization(spec.virtualization, host.hypervisor);
   return { ...spec, resources };
+}
+
+function* kernelViolations(options: ZoneSpec['kernelOptions']): Generator<FieldViolation> {
+  const { cmdline, cmdlineAppend, modules } = options;
+  const words = [...cmdline, cmdlineAppend].join(' ');
+  const field = cmdlineAppend === '' ? 'spec.kernel_options.cmdline' : 'spec.kernel_options.cmdline_append';
+  if (/\p{Cc}/u.test(words)) {
+    yield { field, description: 'the kernel command line has control characters; leave them out' };
+  }
+  if (Buffer.byteLength(words) > kernelCmdlineBytesMax) {
+    yield { field, description: `the kernel command line is longer than ${kernelCmdlineBytesMax} bytes` };
+  }
+  for (const [index, module] of modules.entries()) {
+    if (/^[A-Za-z0-9_-]{1,64}$/.test(module)) continue;
+    const description = `${JSON.stringify(module)} is no module name`;
+    yield { field: `spec.kernel_options.modules[${index}]`, description };
+  }
+}
+
+function* networkViolations(network: ZoneSpec['network']): Generator<FieldViolation> {
+  const { backend, assumeReservation, retainReservation } = network;
+  if (backend === 'default' || (assumeReservation === undefined && !retainReservation)) return;
+  const description = `a zone with network backend ${backend} has no network reservation; leave the backend out`;
+  yield { field: 'spec.network_options.backend', description };
+}
+
+function* scratchViolations(scratch: ZoneSpec['scratch']): Generator<FieldViolation> {
+  if (scratch.kind !== 'image' || scratch.sizeMib >= minScratchMib) return;
+  const description = `a scratch disk of ${scratch.sizeMib} MiB is too small; ${minScratchMib} MiB is the least`;
+  yield { field: 'spec.scratch_disk.image.size', description };
 }
 
 function checkVirtualization(asked: ZoneSpec['virtualization'], hypervisor: HostLimits['hypervisor']): void {
@@ -73,39 +85,51 @@ function checkVirtualization(asked: ZoneSpec['virtualization'], hypervisor: Host
 function completeCpus(asked: ZoneSpec['resources'], hostCpus: number) {
   const maxCpus = asked.maxCpus || asked.targetCpus || asked.minCpus || Math.min(defaultCpus, hostCpus);
   const targetCpus = asked.targetCpus || maxCpus;
-  const minCpus = asked.minCpus || Math.min(1, targetCpus);
-  for (const [what, cpus] of Object.entries({
-    'max-cpus': maxCpus,
-    'target-cpus': targetCpus,
-    'min-cpus': minCpus,
-  })) {
-    if (cpus > hostCpus)
-      throw invalid(`${what} is ${cpus}, but this host has ${hostCpus} CPUs; ask for no more`);
+  return { maxCpus, targetCpus, minCpus: asked.minCpus || Math.min(1, targetCpus) };
+}
+
+function* cpuViolations(resources: ZoneSpec['resources'], hostCpus: number): Generator<FieldViolation> {
+  const { maxCpus, targetCpus, minCpus } = resources;
+  for (const [what, cpus] of Object.entries({ max: maxCpus, target: targetCpus, min: minCpus })) {
+    // What follows from the maximum is said once.
+    if (cpus <= hostCpus || (what !== 'max' && cpus === maxCpus)) continue;
+    const description = `${what}-cpus is ${cpus}, but this host has ${hostCpus} CPUs; ask for no more`;
+    yield { field: resource(`${what}_cpus`), description };
   }
-  if (targetCpus > maxCpus) throw invalid(`target-cpus ${targetCpus} is more than max-cpus ${maxCpus}`);
-  if (minCpus > targetCpus) throw invalid(`min-cpus ${minCpus} is more than target-cpus ${targetCpus}`);
-  return { maxCpus, targetCpus, minCpus };
+  if (targetCpus > maxCpus) {
+    const description = `target-cpus ${targetCpus} is more than max-cpus ${maxCpus}`;
+    yield { field: resource('target_cpus'), description };
+  }
+  if (minCpus > targetCpus) {
+    const description = `min-cpus ${minCpus} is more than target-cpus ${targetCpus}`;
+    yield { field: resource('min_cpus'), description };
+  }
 }
 
 function completeMemory(asked: ZoneSpec['resources'], defaultMib: number) {
   const maxMemoryMib =
     asked.maxMemoryMib || Math.max(asked.targetMemoryMib, asked.minMemoryMib) || defaultMib;
   const targetMemoryMib = asked.targetMemoryMib || maxMemoryMib;
-  const minMemoryMibAsked = asked.minMemoryMib || Math.min(minMemoryMib, targetMemoryMib);
-  if (targetMemoryMib < minMemoryMib) {
-    throw invalid(
-      `${targetMemoryMib} MiB of memory are too little for a zone; ${minMemoryMib} MiB is the least`,
-    );
-  }
-  if (targetMemoryMib > maxMemoryMib) {
-    throw invalid(`target-memory ${targetMemoryMib} MiB is more than max-memory ${maxMemoryMib} MiB`);
-  }
-  if (minMemoryMibAsked > targetMemoryMib) {
-    throw invalid(`min-memory ${minMemoryMibAsked} MiB is more than target-memory ${targetMemoryMib} MiB`);
-  }
-  return { maxMemoryMib, targetMemoryMib, minMemoryMib: minMemoryMibAsked };
+  const least = asked.minMemoryMib || Math.min(minMemoryMib, targetMemoryMib);
+  return { maxMemoryMib, targetMemoryMib, minMemoryMib: least };
 }
 
-function invalid(message: string): ConnectError {
-  return new ConnectError(message, Code.InvalidArgument);
+function* memoryViolations(resources: ZoneSpec['resources']): Generator<FieldViolation> {
+  const { maxMemoryMib: max, targetMemoryMib: target, minMemoryMib: min } = resources;
+  if (target < minMemoryMib) {
+    const description = `${target} MiB of memory are too little for a zone; ${minMemoryMib} MiB is the least`;
+    yield { field: resource('target_memory'), description };
+  }
+  if (target > max) {
+    const description = `target-memory ${target} MiB is more than max-memory ${max} MiB`;
+    yield { field: resource('target_memory'), description };
+  }
+  if (min > target) {
+    const description = `min-memory ${min} MiB is more than target-memory ${target} MiB`;
+    yield { field: resource('min_memory'), description };
+  }
+}
+
+function resource(field: string): string {
+  return `spec.initial_resources.${field}`;
 }
