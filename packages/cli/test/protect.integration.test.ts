@@ -82,7 +82,7 @@ test('a daemon that is not there is told in one line', async () => {
   expect(absent).toMatchObject({
     exitCode: 1,
     stdout: '',
-    stderr: `error: zone list: cannot reach the daemon at unix://${folder}/none.socket: there is no such socket; start protect-daemon or give --connection`,
+    stderr: `error: zone list: cannot reach the daemon at unix://${folder}/none.socket: there is no such socket; start it with "systemctl start protect-daemon" ("npm start -- --keep" in a checkout), or name its socket with --connection`,
   });
 });
 

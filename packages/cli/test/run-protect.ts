@@ -2,7 +2,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { createClient, createRouterTransport } from '@connectrpc/connect';
 import { ControlService } from '@protect/proto/control';
 import { endCallsOn } from '../src/interrupt.ts';
-import { run } from '../src/run.ts';
+import { run, type Surroundings } from '../src/run.ts';
 import type { FakeDaemon } from './fake-daemon.ts';
 
 export interface ProtectRun {
@@ -17,22 +17,39 @@ export interface RunOptions {
   /** Makes output and input a terminal of this size. */
   readonly terminal?: { readonly rows: number; readonly columns: number };
   readonly env?: Readonly<Record<string, string>>;
+  /** Where the daemon is said to be. */
+  readonly socketPath?: string;
   /** Aborted where the user would press Ctrl-C. */
   readonly interrupted?: AbortSignal;
-  /** Where the daemon's socket is said to be. */
-  readonly socketPath?: string;
 }
 
 /** Runs one command line in this process against a fake daemon. */
-export async function runProtect(
-  daemon: FakeDaemon,
+export function runProtect(
+  daemon: Pick<FakeDaemon, 'routes'>,
   args: readonly string[],
+  options: RunOptions = {},
+): Promise<ProtectRun> {
+  const connection = {
+    path: options.socketPath ?? '/fake/daemon.socket',
+    open: (interrupted: AbortSignal) =>
+      createClient(
+        ControlService,
+        createRouterTransport(daemon.routes, { transport: { interceptors: [endCallsOn(interrupted)] } }),
+      ),
+  };
+  return runCommandLine(args, connection, options);
+}
+
+/** Runs one command line in this process. */
+export async function runCommandLine(
+  args: readonly string[],
+  connection: ReturnType<Surroundings['connection']>,
   options: RunOptions = {},
 ): Promise<ProtectRun> {
   const { terminal } = options;
   const tty = terminal === undefined ? {} : { isTTY: true, ...terminal };
   const stdout = Object.assign(new PassThrough(), tty);
-  const stderr = Object.assign(new PassThrough(), terminal === undefined ? {} : { isTTY: true, ...terminal });
+  const stderr = Object.assign(new PassThrough(), tty);
   const out = collected(stdout);
   const err = collected(stderr);
   const stdin = Object.assign(
@@ -44,14 +61,7 @@ export async function runProtect(
     stdout,
     stderr,
     env: options.env ?? {},
-    connection: () => ({
-      path: options.socketPath ?? '/fake/daemon.socket',
-      open: (interrupted) =>
-        createClient(
-          ControlService,
-          createRouterTransport(daemon.routes, { transport: { interceptors: [endCallsOn(interrupted)] } }),
-        ),
-    }),
+    connection: () => connection,
     interrupted: options.interrupted ?? new AbortController().signal,
   });
   stdout.end();
