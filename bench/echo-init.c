@@ -12,7 +12,7 @@
 static char buffer[64 * 1024];
 
 static void load_modules(void) {
-  FILE *list = fopen("/modules/boot.list", "r");
+  FILE *list = fopen("/modules/boot.qemu.list", "r");
   char name[128], path[160];
   while (list && fgets(name, sizeof name, list)) {
     name[strcspn(name, "\n")] = 0;

@@ -1,17 +1,22 @@
+import { z } from 'zod';
+
 /** One line of the results. */
-export interface Figure {
-  readonly what: string;
-  readonly value: string;
+const figureSchema = z.object({
+  what: z.string(),
+  value: z.string(),
   /** What is aimed at, in words; empty without an aim. */
-  readonly aim: string;
-}
+  aim: z.string(),
+});
 
 /** What one bench found, with the circumstances that the numbers depend on. */
-export interface Measurement {
-  readonly title: string;
-  readonly how: string;
-  readonly figures: readonly Figure[];
-}
+export const measurementSchema = z.object({
+  title: z.string(),
+  how: z.string(),
+  figures: z.array(figureSchema),
+});
+
+export type Measurement = z.infer<typeof measurementSchema>;
+export type Figure = z.infer<typeof figureSchema>;
 
 /** The middle one of some measurements. */
 export function medianOf(values: readonly number[]): number {

@@ -31,6 +31,7 @@ const commands = {
   stop: { script: 'scripts/stop.ts', needsRoot: true },
   test: { script: 'scripts/test.ts', needsRoot: true },
   bench: { script: 'bench/run.ts', needsRoot: true },
+  'bench:xen': { script: 'bench/xen/run.ts', needsRoot: true, morePackages: 'xen' },
   xen: { script: 'scripts/xen/run.ts', needsRoot: true, morePackages: 'xen' },
   'test:xen': { script: 'scripts/xen/test.ts', needsRoot: true, morePackages: 'xen' },
   build: { script: 'scripts/build.ts', needsRoot: true },
