@@ -33,7 +33,9 @@ export function qemuArguments(options: QemuOptions): readonly string[] {
     `file=${file.replaceAll(',', ',,')},if=virtio,format=raw,${settings}`;
   // Without a way out: what Dom0 needs, it has.
   const network = `user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:${options.sshPort}-10.0.2.15:22`;
-  const xen = `console=com1 com1=115200,8n1 dom0_mem=${dom0Mib}M,max:${dom0Mib}M dom0=pv loglvl=warning guest_loglvl=info`;
+  const console = 'console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=info';
+  // With lazy switching of the FPU, which QEMU emulates wrongly, guests compute with each other's registers.
+  const xen = `${console} dom0_mem=${dom0Mib}M,max:${dom0Mib}M dom0=pv spec-ctrl=eager-fpu`;
   const units = 'systemd.wants=dom0-network.service systemd.wants=dom0-ready.service';
   const linux = `console=hvc0 net.ifnames=0 panic=-1 systemd.show_status=true ${units}`;
   return [
