@@ -138,10 +138,13 @@ describe.each([
         {},
         (error) => refused.resolve(error),
       );
-      expect(await refused.promise).toMatchObject({
+      const error = await refused.promise;
+      expect(error).toMatchObject({
         code: grpc.status.INVALID_ARGUMENT,
         details: '"né/?;" is no zone id (a UUID)',
       });
+      const [status = ''] = error?.metadata.get('grpc-status-details-bin') ?? [];
+      expect(status.toString('latin1')).toMatch(/type\.googleapis\.com\/google\.rpc\.BadRequest.*zone_id/s);
     } finally {
       stub.close();
     }

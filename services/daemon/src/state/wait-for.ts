@@ -7,7 +7,8 @@ export interface Watched {
 
 /**
  * Settles with what `look` gives as soon as that is not undefined, looking again after each
- * change. CANCELED when `signal` aborts, with its reason as the cause.
+ * change. When `signal` aborts: its reason if that is an error with a code, else DEADLINE_EXCEEDED for a time
+ * limit and CANCELED for the rest.
  */
 export async function waitFor<T>(
   watched: Watched,
@@ -25,10 +26,7 @@ export async function waitFor<T>(
       found.reject(error);
     }
   };
-  const abort = () =>
-    found.reject(
-      new ConnectError('waiting was canceled', Code.Canceled, undefined, undefined, signal.reason),
-    );
+  const abort = () => found.reject(abortError(signal.reason));
   const stop = watched.onChange(check);
   signal.addEventListener('abort', abort, { once: true });
   try {
@@ -38,4 +36,13 @@ export async function waitFor<T>(
     stop();
     signal.removeEventListener('abort', abort);
   }
+}
+
+function abortError(reason: unknown): ConnectError {
+  if (reason instanceof ConnectError) return reason;
+  const isLimit = reason instanceof Error && reason.name === 'TimeoutError';
+  const [text, code] = isLimit
+    ? ['waiting took too long', Code.DeadlineExceeded]
+    : ['waiting was canceled', Code.Canceled];
+  return new ConnectError(text, code, undefined, undefined, reason);
 }
