@@ -2,6 +2,7 @@ import { type DescMessage, type MessageShape, toJson } from '@bufbuild/protobuf'
 import { type Command, Option } from 'commander';
 import type { Cli } from './cli.ts';
 import { showsColours } from './colours.ts';
+import { escapeControls } from './escape-controls.ts';
 import { keyValueLine } from './key-value.ts';
 import { printable } from './printable.ts';
 import { type Cell, renderTable } from './table.ts';
@@ -99,14 +100,11 @@ export async function printObject<Desc extends DescMessage>(
 export async function structured(value: unknown, format: 'json' | 'json-pretty' | 'yaml'): Promise<string> {
   if (format === 'json') return `${jsonText(value)}\n`;
   if (format === 'json-pretty') return `${jsonText(value, 2)}\n`;
-  const { stringify } = await import('yaml');
-  return stringify(value);
+  const { yamlText } = await import('./yaml-text.ts');
+  return yamlText(value);
 }
 
 /** JSON that means the same and moves no cursor: what JSON leaves as it is of control characters is escaped. */
 export function jsonText(value: unknown, indent?: number): string {
-  return (JSON.stringify(value, undefined, indent) ?? 'null').replaceAll(
-    /[\x7f-\x9f\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return escapeControls(JSON.stringify(value, undefined, indent) ?? 'null');
 }
