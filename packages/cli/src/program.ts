@@ -21,8 +21,8 @@ Environment:
   PROTECT_CONNECTION  used where --connection is not given
   NO_COLOR            no colours, even on a terminal`;
 
-/** The command line of `protect`; of its commands only the one that `args` names is loaded. */
-export async function buildProgram(cli: Cli, args: readonly string[]): Promise<Command> {
+/** The command line of `protect`; of its commands only the one that `args` names is loaded, or every one. */
+export async function buildProgram(cli: Cli, args: readonly string[] | 'all'): Promise<Command> {
   const program = new Command('protect')
     .description('run OCI workloads in zones: virtual machines with their own kernel')
     .version(packageJson.version, '--version', 'print the version')
@@ -32,7 +32,7 @@ export async function buildProgram(cli: Cli, args: readonly string[]): Promise<C
     )
     .enablePositionalOptions()
     .addHelpText('after', exitAndEnvironment);
-  await addEntries(cli, program, catalogue, commandPath(args));
+  await addEntries(cli, program, catalogue, args === 'all' ? args : commandPath(args));
   for (const command of everyCommand(program)) {
     command.exitOverride().configureOutput({
       writeOut: (text) => cli.stdout.write(text),
@@ -49,15 +49,16 @@ async function addEntries(
   cli: Cli,
   group: Command,
   entries: Entries,
-  wanted: readonly string[],
+  wanted: readonly string[] | 'all',
 ): Promise<void> {
-  const [next, ...below] = wanted;
   for (const [name, entry] of Object.entries(entries)) {
+    const isWanted = wanted === 'all' || wanted[0] === name;
     if ('entries' in entry) {
       const inner = group.command(name).description(entry.summary);
-      await addEntries(cli, inner, entry.entries, name === next ? below : []);
+      const below = wanted === 'all' ? wanted : wanted.slice(1);
+      await addEntries(cli, inner, entry.entries, isWanted ? below : []);
     } else {
-      const command = name === next ? (await entry.load()).command(cli) : new Command(name);
+      const command = isWanted ? (await entry.load()).command(cli) : new Command(name);
       group.addCommand(command.summary(entry.summary), { hidden: entry.hidden === true });
     }
   }

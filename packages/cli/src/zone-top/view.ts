@@ -130,7 +130,7 @@ interface Measured {
   readonly width: number;
 }
 
-/** Leaves columns out until the rest fits; a name that is too long even then is cut. */
+/** Leaves columns out until the rest fits. */
 function fittingColumns(measured: readonly Measured[], room: number): Measured[] {
   const total = (of: readonly Measured[]) => of.reduce((sum, { width }) => sum + width + 2, -2);
   let left = [...measured];
@@ -139,10 +139,21 @@ function fittingColumns(measured: readonly Measured[], room: number): Measured[]
     if (worst === 0) break;
     left = left.filter(({ column }) => column.expendable !== worst);
   }
-  const excess = total(left) - room;
-  return left.map((one, index) =>
-    index === 0 && excess > 0 ? { ...one, width: Math.max(4, one.width - excess) } : one,
-  );
+  return cutToRoom(left, room);
+}
+
+/** Cuts the name, and where that is not enough whatever is beyond the edge. */
+function cutToRoom(measured: readonly Measured[], room: number): Measured[] {
+  const excess = measured.reduce((sum, { width }) => sum + width + 2, -2) - room;
+  let left = room;
+  const cut: Measured[] = [];
+  for (const [index, one] of measured.entries()) {
+    const wanted = index === 0 && excess > 0 ? Math.max(4, one.width - excess) : one.width;
+    if (left <= 0) break;
+    cut.push({ ...one, width: Math.min(wanted, left) });
+    left -= wanted + 2;
+  }
+  return cut;
 }
 
 const comparators: Record<TopView['sort'], (a: ZoneSample, b: ZoneSample) => number> = {
