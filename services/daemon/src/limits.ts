@@ -44,3 +44,15 @@ export const pageItemsMax = 100;
 
 /** Bytes of the objects in one message of a list, unless a single one is larger; many gRPC clients take 4 MiB. */
 export const pageBytesMax = 1024 * 1024;
+
+/** Events that wait for the stream at most; the oldest go first. */
+export const outboxMax = 10_000;
+
+/** Packets that one caller of SnoopIdm may be behind; it is told how many it missed. */
+export const snoopQueueMax = 1_024;
+
+/** Bytes of packets that one caller of SnoopIdm may be behind. */
+export const snoopQueueMaxBytes = 4 * 1024 * 1024;
+
+/** Bytes of packets under way to those who listen on NATS; packets beyond are skipped, and counted. */
+export const idmUnderWayBytesMax = 1024 * 1024;

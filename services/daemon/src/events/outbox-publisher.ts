@@ -1,9 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
+import { outboxMax } from '../limits.ts';
 import type { OutboxRow, State } from '../state/state.ts';
-
-/** Events that wait for the stream at most; the oldest go first. */
-export const outboxMax = 10_000;
 
 const batch = 100;
 const retryMinMs = 250;

@@ -4,7 +4,8 @@ import { newZoneId } from '@protect/config/ids';
 import { Form, PacketSchema, StreamRequestSchema } from '@protect/proto/idm';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { createIdmPublisher, publishWindowBytes } from './publisher.ts';
+import { idmUnderWayBytesMax } from '../limits.ts';
+import { createIdmPublisher } from './publisher.ts';
 
 const zoneId = newZoneId();
 const secret = 'hunter2';
@@ -146,7 +147,7 @@ describe('packets on NATS', () => {
     tap.packet('from-zone', large);
     await settled();
     const release = nats.stall();
-    const fit = Math.ceil(publishWindowBytes / 100_000);
+    const fit = Math.ceil(idmUnderWayBytesMax / 100_000);
     for (let i = 0; i < fit + 5; i++) tap.packet('from-zone', large);
     expect(nats.messages).toHaveLength(1 + fit);
     release();

@@ -2,14 +2,12 @@ import type { Bus } from '@protect/bus/connection';
 import { idmSubject } from '@protect/bus/subjects';
 import type { ZoneId } from '@protect/config/ids';
 import type { Logger } from 'pino';
+import { idmUnderWayBytesMax } from '../limits.ts';
 import { encodeRedacted, type SnoopedFields } from './redact.ts';
 import type { IdmDirection, IdmTap } from './snoop.ts';
 
 /** How often it is found out whether somebody listens to the packets of a zone. */
 const askMs = 1_000;
-
-/** Bytes of packets under way to nats-server; packets beyond are skipped. */
-export const publishWindowBytes = 1024 * 1024;
 
 /** Sends the packets of zones to NATS, redacted, only while somebody listens there. Nothing is kept. */
 export interface IdmPublisher {
@@ -40,7 +38,7 @@ export function createIdmPublisher({ bus, hostUuid, logger }: IdmPublisherDeps):
 
   function publish(lane: Lane, zoneId: ZoneId, fields: SnoopedFields): void {
     if (!wanted(lane)) return;
-    if (underWayBytes >= publishWindowBytes) {
+    if (underWayBytes >= idmUnderWayBytesMax) {
       lane.skipped += 1;
       return;
     }

@@ -8,7 +8,8 @@ import {
   StreamResponseSchema,
 } from '@protect/proto/idm';
 import { describe, expect, it } from 'vitest';
-import { createIdmSnoop, type SnoopBatch, snoopQueueMax } from './snoop.ts';
+import { snoopQueueMax } from '../limits.ts';
+import { createIdmSnoop, type SnoopBatch } from './snoop.ts';
 
 const zoneId = newZoneId();
 const secret = 'hunter2';

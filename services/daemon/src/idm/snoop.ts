@@ -1,11 +1,6 @@
 import type { ZoneId } from '@protect/config/ids';
+import { snoopQueueMax, snoopQueueMaxBytes } from '../limits.ts';
 import { encodeRedacted, type SnoopedFields } from './redact.ts';
-
-/** Packets that one slow reader of the snoop may be behind. */
-export const snoopQueueMax = 1024;
-
-/** Bytes of packets that one slow reader of the snoop may be behind. */
-export const snoopQueueMaxBytes = 4 * 1024 * 1024;
 
 /** Which way a packet went. */
 export type IdmDirection = 'from-zone' | 'to-zone';
