@@ -25,7 +25,8 @@ enum {
   output_headroom_bytes = 128,
   exec_limit = 64,
   workload_limit = 128,
-  stream_limit = exec_limit + workload_limit,
+  dial_limit = 64,
+  stream_limit = exec_limit + workload_limit + dial_limit,
   /* Bytes taken from the carrier, and frames written to it, before other work gets its turn. */
   read_turn_bytes = 256 * 1024,
   write_turn_frames = 8,
@@ -39,6 +40,8 @@ enum {
   /* How long the host has to be away until what was meant for it is thrown away. */
   host_away_ms = 100,
   default_deadline_ms = 10000,
+  /* A connection within the zone that takes longer is given up. */
+  dial_timeout_ms = 10000,
   /* A container runtime that takes longer is killed. */
   crun_timeout_ms = 60000,
   /* After a command has ended, how long descendants may keep its output open. */

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bounds.h"
@@ -22,7 +23,11 @@ static void throw_away(struct input *input) {
 
 static void close_input(struct input *input) {
   watch_remove(&input->watch);
-  if (input->fd >= 0) close(input->fd);
+  if (input->fd >= 0) {
+    /* Tells a socket's other end, which other descriptors of it would keep waiting; no other file minds. */
+    shutdown(input->fd, SHUT_WR);
+    close(input->fd);
+  }
   input->fd = input_nowhere;
 }
 
@@ -48,6 +53,7 @@ static void flush(struct input *input) {
       watch_add(&input->watch, input->fd, EPOLLOUT, writable);
       return;
     } else {
+      input->failed = true;
       close_input(input);
       throw_away(input);
       return;

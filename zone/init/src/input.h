@@ -7,7 +7,7 @@
 #include "ring.h"
 #include "slice.h"
 
-/* Standard input on its way into a pipe or a terminal. */
+/* Input on its way into a pipe, a terminal or a socket, whose other direction goes on when this one has ended. */
 enum {
   /* Nobody reads; what comes is thrown away. */
   input_nowhere = -1,
@@ -21,6 +21,8 @@ struct input {
   bool terminal;
   /* Close (or send the terminal's end-of-file character) once all is written. */
   bool ending;
+  /* Not all was written: the reader went away before. */
+  bool failed;
   struct watch watch;
   struct ring ring;
   /* Bytes were written or thrown away. */

@@ -52,6 +52,8 @@ static void open_stream(const idm_Packet *packet, const idm_StreamRequest *reque
     exec_open(stream, &request->request.exec);
   else if (request->which_request == idm_StreamRequest_workload_io_tag)
     workload_io_open(stream, &request->request.workload_io);
+  else if (request->which_request == idm_StreamRequest_dial_tag)
+    dial_open(stream, &request->request.dial);
   else
     stream_fail(stream, code_unimplemented, "the zone knows no stream of this kind");
 }

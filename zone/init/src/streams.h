@@ -48,8 +48,9 @@ void stream_consumed(struct stream *stream, size_t bytes);
 void stream_finish(struct stream *stream);
 __attribute__((format(printf, 3, 4))) void stream_fail(struct stream *stream, enum code code, const char *format, ...);
 
-/* Opening of the two kinds, in exec.c and workload_io.c: sets kind and owner, or fails the stream. */
+/* Opening of the three kinds, in files named so: sets kind and owner, or fails the stream. */
 void exec_open(struct stream *stream, const idm_ExecOpen *open);
 void workload_io_open(struct stream *stream, const idm_WorkloadIoOpen *open);
+void dial_open(struct stream *stream, const idm_DialOpen *open);
 
 #endif

@@ -7,6 +7,7 @@ import type { ControlDeps, ControlMethods } from './deps.ts';
 import { destroyNetworkReservation } from './destroy-network-reservation.ts';
 import { destroyWorkload } from './destroy-workload.ts';
 import { destroyZone } from './destroy-zone.ts';
+import { dialNetworkSocket } from './dial-network-socket.ts';
 import { executeZoneCommand } from './execute-zone-command.ts';
 import { getHostCpuTopology } from './get-host-cpu-topology.ts';
 import { getHostStatus } from './get-host-status.ts';
@@ -70,6 +71,6 @@ export function controlService(deps: ControlDeps): ControlMethods {
     monitorZoneKernelEvents: unimplemented('MonitorZoneKernelEvents'),
     readHypervisorConsole: unimplemented('ReadHypervisorConsole'),
     hypervisorDebugInfo: unimplemented('HypervisorDebugInfo'),
-    dialNetworkSocket: unimplemented('DialNetworkSocket'),
+    dialNetworkSocket: dialNetworkSocket(deps),
   };
 }

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { ZoneId } from '@protect/config/ids';
 import type {
+  DialOpenSchema,
   Event,
   ExecOpenSchema,
   Hello,
@@ -49,6 +50,8 @@ export interface IdmConnection {
     open: MessageInitShape<typeof WorkloadIoOpenSchema>,
     options?: { signal?: AbortSignal },
   ): IdmStream;
+  /** Connects with a TCP port of the zone; FAILED_PRECONDITION before the hello. */
+  dial(open: MessageInitShape<typeof DialOpenSchema>, options?: { signal?: AbortSignal }): IdmStream;
   /**
    * Calls back for each event of the zone, in order, until the returned function is called. Events before
    * the hello's answer are left from an earlier connection and dropped: the inventory that follows repeats them.

@@ -4,6 +4,7 @@ import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/p
 import { Code, ConnectError } from '@connectrpc/connect';
 import {
   CreditSchema,
+  type DialOpenSchema,
   ErrorSchema,
   type Event,
   EventSchema,
@@ -128,6 +129,10 @@ export class StreamIdmConnection implements IdmConnection {
     options: { signal?: AbortSignal } = {},
   ): IdmStream {
     return this.#open({ case: 'workloadIo', value: open }, options.signal);
+  }
+
+  dial(open: MessageInitShape<typeof DialOpenSchema>, options: { signal?: AbortSignal } = {}): IdmStream {
+    return this.#open({ case: 'dial', value: open }, options.signal);
   }
 
   onEvent(callback: (event: Event) => void): () => void {

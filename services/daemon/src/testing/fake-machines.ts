@@ -112,6 +112,9 @@ export function fakeLink(machine: FakeMachine, answer: Answer = succeed): IdmLin
     workloadIo: () => {
       throw new ConnectError('not in this test', Code.Unimplemented);
     },
+    dial: () => {
+      throw new ConnectError('not in this test', Code.Unimplemented);
+    },
     onEvent: () => () => undefined,
     closed: closed.promise,
     close: () => closed.resolve('closed'),

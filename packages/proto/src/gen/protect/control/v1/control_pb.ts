@@ -2360,7 +2360,7 @@ export type DialNetworkSocketStart = Message<"protect.control.v1.DialNetworkSock
   zoneId: string;
 
   /**
-   * An address of the zone; empty: its loopback.
+   * An address as a program of the zone would dial it; empty: the zone's loopback, 127.0.0.1, then ::1.
    *
    * @generated from field: string address = 2;
    */
@@ -2384,6 +2384,8 @@ export const DialNetworkSocketStartSchema: GenMessage<DialNetworkSocketStart> = 
  */
 export type DialNetworkSocketData = Message<"protect.control.v1.DialNetworkSocketData"> & {
   /**
+   * Empty from the zone: the other end has ended its direction of the connection. Empty from the caller: nothing.
+   *
    * @generated from field: bytes content = 1;
    */
   content: Uint8Array;
@@ -2962,7 +2964,10 @@ export const ControlService: GenService<{
     output: typeof SetHostPowerManagementPolicyReplySchema;
   },
   /**
-   * Connects to a TCP port inside the zone and carries its bytes.
+   * Connects with a TCP port inside the zone and carries its bytes. The end of the caller's messages ends that
+   * direction of the connection; the call ends when both have ended, or 5 s after the other end has and the
+   * caller is silent. UNAVAILABLE, naming address and port, when nobody answers there, ABORTED when the
+   * connection is reset.
    *
    * @generated from rpc protect.control.v1.ControlService.DialNetworkSocket
    */
