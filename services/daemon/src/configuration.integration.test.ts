@@ -55,6 +55,24 @@ test('a bad daemon.toml ends the daemon with 78 before NATS is there, and every 
   );
 });
 
+test('a TLS file that cannot work ends the daemon with 78 too, naming it and why', async () => {
+  const pem = join(paths.root, 'none.pem');
+  await writeFile(pem, 'no certificate');
+  await writeFile(
+    paths.daemonToml,
+    [
+      '[runtime.listen.tcp]',
+      'address = "127.0.0.1:4353"',
+      ...['cert', 'key', 'client-ca'].map((key) => `${key} = "${pem}"`),
+    ].join('\n'),
+  );
+  const run = promisify(execFile)(launcher, ['--state', paths.root], { timeout: 30_000 });
+  const failure = await run.catch((error: { code: number; stderr: string }) => error);
+  expect(failure).toMatchObject({ code: 78 });
+  expect(failure.stderr).toContain(`${pem} (runtime.listen.tcp.cert): holds no certificate in PEM form`);
+  expect(failure.stderr).toContain(`${pem} (runtime.listen.tcp.key): is no private key`);
+});
+
 test('the first start writes daemon.toml, then waits for NATS', async () => {
   const child = spawn(launcher, ['--state', paths.root], { stdio: ['ignore', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
