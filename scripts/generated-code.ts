@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execa } from 'execa';
+import { cliDocs } from './cli-docs.ts';
 import { configurationDocs } from './configuration-docs.ts';
 
 const protoPackage = fileURLToPath(new URL('../packages/proto', import.meta.url));
-const configurationPage = fileURLToPath(new URL('../docs/configuration.md', import.meta.url));
+const root = fileURLToPath(new URL('..', import.meta.url));
 const generatedFolder = join('src', 'gen');
 
 /** Generates the TypeScript of every .proto file, in place or below `into`. */
@@ -18,15 +19,25 @@ export async function generateProto(into: string = protoPackage): Promise<void> 
   });
 }
 
-/** Writes docs/configuration.md anew. */
+/** Pages that are made from the code they describe. */
+const pages: Readonly<Record<string, () => string | Promise<string>>> = {
+  'docs/configuration.md': configurationDocs,
+  'docs/cli.md': cliDocs,
+};
+
+/** Writes all of these pages anew. */
 export async function generateDocs(): Promise<void> {
-  await writeFile(configurationPage, configurationDocs());
+  for (const [path, content] of Object.entries(pages)) await writeFile(join(root, path), await content());
 }
 
 /** Pages of documentation that are absent or other than what the code says now. */
 export async function staleDocs(): Promise<string[]> {
-  const present = await readFile(configurationPage, 'utf8').catch(() => '');
-  return present === configurationDocs() ? [] : ['docs/configuration.md'];
+  const stale: string[] = [];
+  for (const [path, content] of Object.entries(pages)) {
+    const present = await readFile(join(root, path), 'utf8').catch(() => '');
+    if (present !== (await content())) stale.push(path);
+  }
+  return stale;
 }
 
 /** Paths of generated files that are absent, left over or other than what the .proto files give now. */

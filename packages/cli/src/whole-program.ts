@@ -1,14 +1,15 @@
+import { PassThrough } from 'node:stream';
 import type { Command } from 'commander';
 import type { Cli } from './cli.ts';
 import { buildProgram } from './program.ts';
 
 /** The command line with every command in it, to be described; nothing of it can be run. */
 export function wholeProgram(): Promise<Command> {
-  const { stdin, stdout, stderr } = process;
   const cli: Cli = {
-    stdin,
-    stdout,
-    stderr,
+    // No terminal, whose width would show in the help.
+    stdin: new PassThrough(),
+    stdout: new PassThrough(),
+    stderr: new PassThrough(),
     env: {},
     interrupted: new AbortController().signal,
     get socketPath(): never {
