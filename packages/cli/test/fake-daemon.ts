@@ -1,4 +1,4 @@
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError, type ConnectRouter } from '@connectrpc/connect';
 import {
   ControlService,
@@ -12,6 +12,7 @@ import {
   OciImageFormat,
   OciImageFormatSchema,
   OciImageProgressPhase,
+  type OciImageProgressSchema,
   type Workload,
   WorkloadSchema,
   WorkloadState,
@@ -41,6 +42,8 @@ export interface FakeDaemon {
   console: (
     requests: AsyncIterable<WorkloadConsoleRequest>,
   ) => AsyncIterable<{ stdout?: Uint8Array; stderr?: Uint8Array }>;
+  /** What a pull tells before its result. */
+  pullProgress: () => AsyncIterable<MessageInitShape<typeof OciImageProgressSchema>>;
   /** Understands the header `protect-follow: false`. */
   endsWithHistory: boolean;
   /** Exit code of commands and workloads. */
@@ -59,6 +62,9 @@ export function createFakeDaemon(): FakeDaemon {
     input: [],
     commands: [],
     zoneStates: [ZoneState.READY],
+    async *pullProgress() {
+      yield { phase: OciImageProgressPhase.RESOLVING };
+    },
     endsWithHistory: false,
     exitCode: 0,
     async *console(requests) {
@@ -174,7 +180,7 @@ export function createFakeDaemon(): FakeDaemon {
       },
       async *pullImage(request) {
         daemon.pulled.push(`${request.image} ${OciImageFormatSchema.value[request.format]?.name}`);
-        yield { progress: { phase: OciImageProgressPhase.RESOLVING, layers: [] } };
+        for await (const progress of daemon.pullProgress()) yield { progress };
         yield { spec: { digest: `sha256:${'ab'.repeat(32)}`, format: request.format } };
       },
       async *listImages() {

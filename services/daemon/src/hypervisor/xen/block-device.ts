@@ -17,3 +17,11 @@ export async function blockDevice(losetup: string, disk: DomainDisk): Promise<st
     throw new ConnectError(text, Code.FailedPrecondition, undefined, undefined, error);
   }
 }
+
+/** The number of a block device as its back end is told it: major and minor in hexadecimal. */
+export async function physicalDevice(device: string): Promise<string> {
+  const { rdev } = await stat(device, { bigint: true });
+  const major = ((rdev >> 8n) & 0xfffn) | ((rdev >> 32n) & 0xfffff000n);
+  const minor = (rdev & 0xffn) | ((rdev >> 12n) & 0xffffff00n);
+  return `${major.toString(16)}:${minor.toString(16)}`;
+}

@@ -2,12 +2,13 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { createLocks } from '@protect/service/locks';
 import type { Logger } from 'pino';
 import type { DomainDisk } from '../hypervisor.ts';
-import { blockDevice } from './block-device.ts';
+import { blockDevice, physicalDevice } from './block-device.ts';
 import type { XenTools } from './dom0.ts';
 import { diskSpecification } from './domain-config.ts';
 import { createGate } from './gate.ts';
 import { freeLoops, loopsIn } from './loop-devices.ts';
-import { diskDevid, diskIndex, diskName, disksMax } from './virtual-disk.ts';
+import { diskBackendNode, serialNode, serialsNode } from './nodes.ts';
+import { diskIndex, diskName, disksMax } from './virtual-disk.ts';
 import type { Xenstore } from './xenstore.ts';
 import { runXl } from './xl.ts';
 
@@ -35,8 +36,6 @@ export interface DiskOwner {
 export interface DiskDeps {
   readonly tools: XenTools;
   readonly store: Xenstore;
-  /** The hot-plug script of disks. */
-  readonly script: string;
   readonly logger: Logger;
 }
 
@@ -52,15 +51,6 @@ export function checkSerial(serial: string): void {
   if (serialPattern.test(serial)) return;
   const text = `disk serial ${JSON.stringify(serial)} is not 1 to 20 letters, digits, "-" or "_"`;
   throw new ConnectError(text, Code.InvalidArgument);
-}
-
-/** The node in which a zone finds the serial of its disk `index`. */
-export function serialNode(domid: number, index: number): string {
-  return `${serialFolder(domid)}/${diskDevid(index)}`;
-}
-
-function serialFolder(domid: number): string {
-  return `/local/domain/${domid}/protect/disks`;
 }
 
 /** The disks of one domain; what it has already is read from xenstore once. */
@@ -80,7 +70,8 @@ export class XenDisks {
 
   /** Serials of all disks that the domain has, as xenstore tells. */
   async list(signal: AbortSignal): Promise<string[]> {
-    return [...(await this.#read(signal))].filter(([, { whole }]) => whole).map(([serial]) => serial);
+    signal.throwIfAborted();
+    return [...(await this.#read())].filter(([, { whole }]) => whole).map(([serial]) => serial);
   }
 
   /** Plugs a disk in; one that is there already is left as it is. */
@@ -142,16 +133,17 @@ export class XenDisks {
   }
 
   async #plug(disk: DomainDisk, index: number, device: string, signal: AbortSignal): Promise<void> {
-    const { tools, store, script } = this.#deps;
+    const { tools, store } = this.#deps;
     const { domid, name } = this.#owner;
     // The zone looks for it as soon as the disk appears.
-    await store.write([[serialNode(domid, index), disk.serial]], signal);
-    const specification = diskSpecification({ index, device, readOnly: disk.readOnly }, script);
+    await store.write([[serialNode(domid, index), disk.serial]]);
+    const specification = diskSpecification({ index, device, readOnly: disk.readOnly });
     await runXl(tools.xl, ['block-attach', name, specification], {
       failure: `disk ${disk.serial} cannot be plugged in`,
       timeoutMs: changeTimeoutMs,
       signal,
     });
+    await store.write([[`${diskBackendNode(domid, index)}/physical-device`, await physicalDevice(device)]]);
   }
 
   async #undo(serial: string, slots: Map<string, Slot>): Promise<void> {
@@ -172,8 +164,8 @@ export class XenDisks {
     const { index, device, whole } = slot;
     slots.set(serial, { index, device, whole: false });
     const agreed = whole && (await this.#released(serial, index));
-    const node = `${libxlFolder(domid)}/${diskDevid(index)}/params`;
-    if (!agreed && (await store.read(node)) !== undefined) await this.#unplug(serial, index, 'by force');
+    const isThere = !agreed && (await store.read(`${diskBackendNode(domid, index)}/params`)) !== undefined;
+    if (isThere) await this.#unplug(serial, index, 'by force');
     await store.remove(serialNode(domid, index));
     await freeLoops(
       tools.losetup,
@@ -225,25 +217,23 @@ export class XenDisks {
     return slots;
   }
 
-  async #read(signal?: AbortSignal): Promise<Map<string, Slot>> {
+  async #read(): Promise<Map<string, Slot>> {
+    const { store } = this.#deps;
     const { domid } = this.#owner;
-    const [serials, devices] = await Promise.all([
-      this.#deps.store.tree(serialFolder(domid), signal),
-      this.#deps.store.tree(libxlFolder(domid), signal),
-    ]);
     const slots = new Map<string, Slot>();
-    for (const [path, serial] of serials) {
-      const index = diskIndex(Number(path.slice(serialFolder(domid).length + 1)));
+    for (const devid of await store.list(serialsNode(domid))) {
+      const index = diskIndex(Number(devid));
       if (index === undefined) continue;
-      const device = devices.get(`${libxlFolder(domid)}/${diskDevid(index)}/params`);
-      slots.set(serial, { index, device, whole: device !== undefined });
+      const backend = diskBackendNode(domid, index);
+      const [serial, device, number] = await Promise.all([
+        store.read(serialNode(domid, index)),
+        store.read(`${backend}/params`),
+        store.read(`${backend}/physical-device`),
+      ]);
+      if (serial !== undefined) slots.set(serial, { index, device, whole: number !== undefined });
     }
     return slots;
   }
-}
-
-function libxlFolder(domid: number): string {
-  return `/libxl/${domid}/device/vbd`;
 }
 
 function freeIndex(slots: ReadonlyMap<string, Slot>): number {

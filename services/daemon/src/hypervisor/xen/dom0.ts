@@ -9,11 +9,6 @@ export interface XenTools {
   readonly xl: string;
   readonly xenconsole: string;
   readonly vchanSocketProxy: string;
-  readonly xenstoreWatch: string;
-  readonly xenstoreRead: string;
-  readonly xenstoreWrite: string;
-  readonly xenstoreLs: string;
-  readonly xenstoreRm: string;
   readonly losetup: string;
   readonly setpriv: string;
   readonly bwrap: string;
@@ -24,11 +19,6 @@ const programs: { readonly [Tool in keyof XenTools]: readonly [string, string] }
   xl: ['xl', 'xen-utils-common'],
   xenconsole: ['xenconsole', 'xen-utils-common'],
   vchanSocketProxy: ['vchan-socket-proxy', 'xen-utils-common'],
-  xenstoreWatch: ['xenstore-watch', 'xenstore-utils'],
-  xenstoreRead: ['xenstore-read', 'xenstore-utils'],
-  xenstoreWrite: ['xenstore-write', 'xenstore-utils'],
-  xenstoreLs: ['xenstore-ls', 'xenstore-utils'],
-  xenstoreRm: ['xenstore-rm', 'xenstore-utils'],
   losetup: ['losetup', 'mount'],
   setpriv: ['setpriv', 'util-linux'],
   bwrap: ['bwrap', 'bubblewrap'],

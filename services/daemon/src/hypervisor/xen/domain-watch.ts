@@ -1,8 +1,6 @@
-import { spawn } from 'node:child_process';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 import { withDeadline } from '../deadline.ts';
-import type { XenTools } from './dom0.ts';
 import type { ListedDomain } from './domain-list.ts';
 
 const defaultRetryMs = 1_000;
@@ -13,34 +11,16 @@ const lookDeadlineMs = 30_000;
 /** What a follower is told: all domains of the host as they were after it began to follow. */
 export type DomainListener = (domains: readonly ListedDomain[]) => void;
 
-/** Sees domains come, stop and go. Runs one program for all followers, none without any. */
+/** Sees domains stop and go. Watches once for all followers, and not without any. */
 export interface DomainWatch {
   /** All domains of the host, as they are after this call. */
   look(signal: AbortSignal): Promise<readonly ListedDomain[]>;
-  /** Calls `listener` after every change, and once soon; ends with the function that it returns. */
+  /** Calls `listener` after every change; ends with the function that it returns. */
   follow(listener: DomainListener): () => void;
 }
 
-/** Calls back at each event among domains, and once soon; `ended` settles when no more will come. */
+/** Calls back when a domain stops or goes, and once soon; `ended` settles when no more will come. */
 export type WatchDomains = (onEvent: () => void) => { readonly ended: Promise<void>; stop(): void };
-
-/** Xen's own events, by way of xenstored. */
-export function xenstoreDomainEvents(tools: Pick<XenTools, 'setpriv' | 'xenstoreWatch'>): WatchDomains {
-  return (onEvent) => {
-    const watcher = [tools.xenstoreWatch, '@introduceDomain', '@releaseDomain'];
-    const child = spawn(tools.setpriv, ['--pdeathsig', 'KILL', '--', ...watcher], {
-      env: {},
-      stdio: ['ignore', 'pipe', 'ignore'],
-    });
-    child.unref();
-    child.stdout.on('data', onEvent);
-    const ended = new Promise<void>((resolve) => {
-      child.once('error', () => resolve());
-      child.once('close', () => resolve());
-    });
-    return { ended, stop: () => void child.kill('SIGKILL') };
-  };
-}
 
 export interface DomainWatchOptions {
   /** Reads all domains of the host. */
@@ -117,8 +97,6 @@ export function createDomainWatch(options: DomainWatchOptions): DomainWatch {
         const stop = new AbortController();
         stopWatching = () => stop.abort();
         void watch(stop.signal);
-      } else {
-        lookSoon();
       }
       return () => {
         followers.delete(listener);

@@ -10,7 +10,6 @@ import type { ListedDomain, ShutdownReason } from './domain-list.ts';
 import { openIdmProxy } from './idm-proxy.ts';
 import { OneStream } from './one-stream.ts';
 import { type RemoveDeps, removeDomain } from './remove-domain.ts';
-import type { Xenstore } from './xenstore.ts';
 import { runXl } from './xl.ts';
 
 /** Milliseconds for xl to pause or resume. */
@@ -21,9 +20,6 @@ const lastWordsMs = 1_000;
 
 /** What all domains need of the driver. */
 export interface DomainDeps extends RemoveDeps {
-  readonly store: Xenstore;
-  /** The hot-plug script of disks. */
-  readonly diskScript: string;
   readonly logger: Logger;
 }
 
@@ -61,21 +57,24 @@ export class XenDomain implements Domain {
   #ending: Promise<void> | undefined;
 
   constructor(zoneId: ZoneId, domid: number, deps: DomainDeps) {
-    const { tools, store, paths, watch, diskScript } = deps;
+    const { tools, store, paths, watch } = deps;
     this.zoneId = zoneId;
     this.domid = domid;
     this.#deps = deps;
     this.#logger = deps.logger.child({ zone: zoneId });
     this.#disks = new XenDisks(
       { domid, name: domainName(zoneId), folder: paths.zoneDisks(zoneId) },
-      { tools, store, script: diskScript, logger: this.#logger },
+      { tools, store, logger: this.#logger },
     );
     this.#idm = new OneStream('IDM channel', () => openIdmProxy(tools, domid));
     this.#console = new OneStream('console', () => openXenConsole(tools, domid));
     const { promise, resolve } = Promise.withResolvers<DomainEnd>();
     this.ended = promise;
     this.#resolveEnded = resolve;
-    this.#unfollow = watch.follow((domains) => this.#onDomains(domains));
+    this.#unfollow = watch.follow((domains) => {
+      // A failure is in the log; the next change among domains tries again.
+      this.#take(domains).catch(() => undefined);
+    });
   }
 
   openIdm(signal: AbortSignal): Promise<Duplex> {
@@ -129,10 +128,9 @@ export class XenDomain implements Domain {
     return ending;
   }
 
-  /** Sees whether the domain has stopped already; its end has come when this settles. */
-  async look(domain: ListedDomain): Promise<void> {
-    if (domain.shutdown !== undefined) await this.end(endOf(domain.shutdown));
-    else if (domain.dying) await this.end({ kind: 'lost', message: 'the domain was destroyed from outside' });
+  /** Sees whether the domain has stopped or gone already; its end has come when this settles. */
+  async refresh(signal: AbortSignal): Promise<void> {
+    await this.#take(await this.#deps.watch.look(signal));
   }
 
   close(): void {
@@ -141,22 +139,18 @@ export class XenDomain implements Domain {
     void this.#console.close();
   }
 
-  #onDomains(domains: readonly ListedDomain[]): void {
+  async #take(domains: readonly ListedDomain[]): Promise<void> {
     const domain = domains.find(({ uuid, domid }) => uuid === this.zoneId && domid === this.domid);
-    const ending =
-      domain === undefined
-        ? this.end({ kind: 'lost', message: 'the domain was destroyed from outside' })
-        : this.look(domain);
-    // It is in the log; the next change among domains tries again.
-    ending.catch(() => undefined);
+    if (domain?.shutdown !== undefined) await this.end(endOf(domain.shutdown));
+    else if (domain === undefined || domain.dying) {
+      await this.end({ kind: 'lost', message: 'the domain was destroyed from outside' });
+    }
   }
 
   async #remove(): Promise<void> {
     // Who holds pages of a domain keeps it from going.
     await Promise.all([this.#disks.close(), this.#idm.close()]);
-    const destroyedHere = await removeDomain(this.zoneId, this.#deps);
-    // A change of its disks may have come after its part of xenstore was gone.
-    if (!destroyedHere) await this.#deps.store.remove(`/local/domain/${this.domid}/protect`);
+    await removeDomain(this.zoneId, this.#deps, this.domid);
     await settledWithin(this.#console.ended(), lastWordsMs);
     await this.#console.close();
   }

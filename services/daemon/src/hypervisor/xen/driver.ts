@@ -14,15 +14,16 @@ import type {
   HypervisorCapabilities,
 } from '../hypervisor.ts';
 import { hostBootId } from '../process-identity.ts';
-import { blockDevice } from './block-device.ts';
+import { blockDevice, physicalDevice } from './block-device.ts';
 import { createDomain, endCreator } from './create-domain.ts';
-import { checkSerial, serialNode } from './disks.ts';
+import { checkSerial } from './disks.ts';
 import { findXenTools } from './dom0.ts';
 import { type DomainDeps, XenDomain } from './domain.ts';
 import { type BlockDisk, domainConfig, domainName } from './domain-config.ts';
 import { type ListedDomain, parseDomainList } from './domain-list.ts';
-import { createDomainWatch, xenstoreDomainEvents } from './domain-watch.ts';
+import { createDomainWatch, type WatchDomains } from './domain-watch.ts';
 import { createGate } from './gate.ts';
+import { diskBackendNode, linkBackendNode, ownerNode, serialNode } from './nodes.ts';
 import { type DomainRecord, readRecord, writeRecord } from './record.ts';
 import { removeDomain } from './remove-domain.ts';
 import { createXenstore } from './xenstore.ts';
@@ -31,8 +32,10 @@ import { runXl } from './xl.ts';
 /** Milliseconds for `xl list`. */
 const listTimeoutMs = 10_000;
 
-const hotplugFolder = join(import.meta.dirname, '../../../hotplug');
-const hotplug = { block: join(hotplugFolder, 'block'), vif: join(hotplugFolder, 'vif') };
+/** A disk that a domain has from its start. */
+interface StartDisk extends BlockDisk {
+  readonly serial: string;
+}
 
 export interface XenHypervisorOptions {
   readonly paths: StatePaths;
@@ -72,11 +75,7 @@ class XenHypervisor implements Hypervisor {
     checkSpec(spec);
     const deps = await this.#deps();
     const { zoneId } = spec;
-    const before = await findDomain(zoneId, deps, signal);
-    if (before !== undefined) {
-      const text = `zone ${zoneId} runs already (domain ${before.domid}); adopt or destroy it first`;
-      throw new ConnectError(text, Code.AlreadyExists);
-    }
+    await this.#refuseSecond(zoneId, deps, signal);
     const controlFolder = await makeControlFolder(this.#paths, zoneId);
     const record = { version: 1, driver: 'xen', zoneId, bootId: hostBootId(), phase: 'starting' } as const;
     await writeRecord(controlFolder, record);
@@ -86,14 +85,14 @@ class XenHypervisor implements Hypervisor {
       const domid = await this.#create(spec, disks, record, deps, signal);
       domain = new XenDomain(zoneId, domid, deps);
       await allDone([
-        deps.store.write(await this.#nodes(spec, disks, domid), signal),
-        ...spec.links.map((link, index) => vif(link).attach(`vif${domid}.${index}`, signal)),
+        this.#nodes(disks, domid).then((values) => deps.store.write(values)),
+        ...spec.links.map((link, index) => attachLink(vif(link), domid, index, deps, signal)),
       ]);
       await domain.resume(signal);
       await writeRecord(controlFolder, { ...record, phase: 'running' });
       return domain;
     } catch (error) {
-      const undone = domain?.destroy(signal) ?? removeDomain(zoneId, deps).then(() => undefined);
+      const undone = domain?.destroy(signal) ?? removeDomain(zoneId, deps);
       await undone.catch((failure: unknown) => {
         // The record is there still, so the zone's teardown tries again.
         this.#logger.error({ err: failure, zone: zoneId }, 'what a failed start left is not gone yet');
@@ -108,7 +107,7 @@ class XenHypervisor implements Hypervisor {
     const deps = await this.#deps();
     if (record?.creator !== undefined) await endCreator(record.creator);
     const listed = await findDomain(zoneId, deps, signal);
-    const owner = listed && (await this.#ownerOf(listed, deps, signal));
+    const owner = listed && (await deps.store.read(ownerNode(listed.domid)));
     const root = await this.#root();
     // The same id in a state folder that is a copy of ours, or ours is the copy.
     if (owner !== undefined && owner !== root) return undefined;
@@ -122,7 +121,8 @@ class XenHypervisor implements Hypervisor {
     } else if (record !== undefined && record.bootId !== hostBootId()) {
       await domain.end({ kind: 'lost', message: 'the host was restarted' });
     } else {
-      await domain.look(listed);
+      // Once more: it follows from now on, and must not miss what came just before.
+      await domain.refresh(signal);
     }
     return domain;
   }
@@ -138,7 +138,7 @@ class XenHypervisor implements Hypervisor {
     for (const domain of await deps.watch.look(signal)) {
       const zoneId = parseZoneId(domain.uuid);
       if (zoneId === undefined || zones.has(zoneId) || domain.name !== domainName(zoneId)) continue;
-      if ((await this.#ownerOf(domain, deps, signal)) === root) zones.add(zoneId);
+      if ((await deps.store.read(ownerNode(domain.domid))) === root) zones.add(zoneId);
     }
     return [...zones];
   }
@@ -146,7 +146,7 @@ class XenHypervisor implements Hypervisor {
   /** Creates the domain, which does not run yet, and gives its number. */
   async #create(
     spec: DomainSpec,
-    disks: readonly BlockDisk[],
+    disks: readonly StartDisk[],
     record: DomainRecord,
     deps: DomainDeps,
     signal: AbortSignal,
@@ -154,7 +154,7 @@ class XenHypervisor implements Hypervisor {
     const { zoneId } = spec;
     const controlFolder = this.#paths.zoneControl(zoneId);
     const configPath = join(controlFolder, 'domain.cfg');
-    await writeFile(configPath, domainConfig(spec, disks, hotplug), { mode: 0o600 });
+    await writeFile(configPath, domainConfig(spec, disks), { mode: 0o600 });
     const failure = `zone ${zoneId} could not be started`;
     const onStarted = (creator: DomainRecord['creator']) =>
       writeRecord(controlFolder, { ...record, creator });
@@ -164,24 +164,23 @@ class XenHypervisor implements Hypervisor {
     throw new ConnectError(`${failure}: its domain was destroyed at once`, Code.Internal);
   }
 
-  /** What is in xenstore before the domain runs: whose it is, and the serials of its disks. */
-  async #nodes(
-    spec: DomainSpec,
-    disks: readonly BlockDisk[],
-    domid: number,
-  ): Promise<(readonly [string, string])[]> {
-    const serials = spec.disks.map(({ serial }, at) => {
-      return [serialNode(domid, disks[at]?.index ?? at), serial] as const;
-    });
-    return [[ownerNode(domid), await this.#root()], ...serials];
+  async #refuseSecond(zoneId: ZoneId, deps: DomainDeps, signal: AbortSignal): Promise<void> {
+    // Without a record there is nothing; the look at all domains costs a process.
+    if ((await readRecord(this.#paths.zoneControl(zoneId))) === undefined) return;
+    const domain = await findDomain(zoneId, deps, signal);
+    if (domain === undefined) return;
+    const text = `zone ${zoneId} runs already (domain ${domain.domid}); adopt or destroy it first`;
+    throw new ConnectError(text, Code.AlreadyExists);
   }
 
-  async #ownerOf(
-    { domid }: ListedDomain,
-    deps: DomainDeps,
-    signal: AbortSignal,
-  ): Promise<string | undefined> {
-    return await deps.store.read(ownerNode(domid), signal);
+  /** What is in xenstore before the domain runs: whose it is, its disks' serials and devices. */
+  async #nodes(disks: readonly StartDisk[], domid: number): Promise<(readonly [string, string])[]> {
+    const values: (readonly [string, string])[] = [[ownerNode(domid), await this.#root()]];
+    for (const { index, device, serial } of disks) {
+      values.push([serialNode(domid, index), serial]);
+      values.push([`${diskBackendNode(domid, index)}/physical-device`, await physicalDevice(device)]);
+    }
+    return values;
   }
 
   async #root(): Promise<string> {
@@ -202,19 +201,11 @@ class XenHypervisor implements Hypervisor {
       const failure = "Xen's domains cannot be listed";
       return parseDomainList(await runXl(tools.xl, ['list', '-v'], { failure, timeoutMs: listTimeoutMs }));
     };
-    const watch = createDomainWatch({
-      list,
-      watchDomains: xenstoreDomainEvents(tools),
-      logger: this.#logger,
-    });
-    const store = createXenstore(tools);
-    return { paths: this.#paths, tools, store, watch, diskScript: hotplug.block, logger: this.#logger };
+    const store = createXenstore();
+    const watchDomains: WatchDomains = (onEvent) => store.watch('@releaseDomain', onEvent);
+    const watch = createDomainWatch({ list, watchDomains, logger: this.#logger });
+    return { paths: this.#paths, tools, store, watch, logger: this.#logger };
   }
-}
-
-/** The node that tells whose a domain is. */
-function ownerNode(domid: number): string {
-  return `/local/domain/${domid}/protect/state`;
 }
 
 async function findDomain(
@@ -225,13 +216,25 @@ async function findDomain(
   return (await watch.look(signal)).find(({ uuid }) => uuid === zoneId);
 }
 
-async function blockDisks(spec: DomainSpec, { tools }: DomainDeps): Promise<BlockDisk[]> {
+async function blockDisks(spec: DomainSpec, { tools }: DomainDeps): Promise<StartDisk[]> {
   return await allDone(
     spec.disks.map(async (disk, index) => {
       const device = await blockDevice(tools.losetup, disk);
-      return { index, device, readOnly: disk.readOnly };
+      return { index, device, readOnly: disk.readOnly, serial: disk.serial };
     }),
   );
+}
+
+/** Has a link put in force, and only then lets its back end connect. */
+async function attachLink(
+  link: DomainVif,
+  domid: number,
+  index: number,
+  { store }: DomainDeps,
+  signal: AbortSignal,
+): Promise<void> {
+  await link.attach(`vif${domid}.${index}`, signal);
+  await store.write([[`${linkBackendNode(domid, index)}/hotplug-status`, 'connected']]);
 }
 
 /** Waits for every one, so that nothing is made after the undoing began. */

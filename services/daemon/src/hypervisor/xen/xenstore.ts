@@ -1,63 +1,77 @@
-import { runTool, ToolError } from '@protect/service/run-tool';
-import type { XenTools } from './dom0.ts';
+import { connectXenstore, type XenstoreConnection, XenstoreError } from './xenstore-connection.ts';
+import { decodeStrings, encodeStrings, packetTypes } from './xenstore-wire.ts';
 
-/** xenstored answers at once or not at all. */
-const timeoutMs = 10_000;
+const defaultSocketPath = '/run/xenstored/socket';
 
-/** The part of xenstore that the driver needs, through its own tools. */
+/** The part of xenstore that the driver needs. */
 export interface Xenstore {
   /** The value at `path`; undefined when there is none. */
-  read(path: string, signal?: AbortSignal): Promise<string | undefined>;
-  write(values: readonly (readonly [path: string, value: string])[], signal?: AbortSignal): Promise<void>;
-  /** Everything below `path`, by path; empty when there is nothing. */
-  tree(path: string, signal?: AbortSignal): Promise<ReadonlyMap<string, string>>;
-  /** Removes `path`, what is below it, and folders that are empty then; an absent path is no error. */
-  remove(path: string, signal?: AbortSignal): Promise<void>;
+  read(path: string): Promise<string | undefined>;
+  /** Names of what is right below `path`; empty when there is nothing. */
+  list(path: string): Promise<string[]>;
+  /** Writes each value in turn; what a path lacks of folders is made. */
+  write(values: readonly (readonly [path: string, value: string])[]): Promise<void>;
+  /** Removes `path` and what is below it; an absent path is no error. */
+  remove(path: string): Promise<void>;
+  /**
+   * Calls back once soon, and at each change of `path`. `ended` settles when no more will come, since
+   * xenstored is away or `stop` was called.
+   */
+  watch(path: string, onEvent: () => void): { readonly ended: Promise<void>; stop(): void };
 }
 
-export function createXenstore(
-  tools: Pick<XenTools, 'xenstoreRead' | 'xenstoreWrite' | 'xenstoreLs' | 'xenstoreRm'>,
-): Xenstore {
-  async function run(
-    file: string,
-    args: readonly string[],
-    signal: AbortSignal | undefined,
-  ): Promise<string> {
-    const { stdout } = await runTool(file, args, { timeoutMs, ...(signal === undefined ? {} : { signal }) });
-    return stdout;
+/** Connects when it is first needed, and anew after the connection was lost. */
+export function createXenstore(socketPath = defaultSocketPath): Xenstore {
+  let current: Promise<XenstoreConnection> | undefined;
+
+  function connection(): Promise<XenstoreConnection> {
+    if (current !== undefined) return current;
+    const connecting = connectXenstore(socketPath);
+    const forget = () => {
+      if (current === connecting) current = undefined;
+    };
+    connecting.then(({ closed }) => closed.then(forget), forget);
+    current = connecting;
+    return connecting;
+  }
+
+  async function request(type: number, path: string, payload = encodeStrings(path)): Promise<Buffer> {
+    return await (await connection()).request(type, path, payload);
   }
 
   return {
-    async read(path, signal) {
-      const text = await run(tools.xenstoreRead, [path], signal).catch(undefinedWhenAbsent);
-      return text?.replace(/\n$/, '');
+    async read(path) {
+      return (await request(packetTypes.read, path).catch(undefinedWhenAbsent))?.toString();
     },
-    async write(values, signal) {
-      await run(tools.xenstoreWrite, values.flat(), signal);
+    async list(path) {
+      const names = await request(packetTypes.directory, path).catch(undefinedWhenAbsent);
+      return names === undefined ? [] : decodeStrings(names);
     },
-    async tree(path, signal) {
-      const text = await run(tools.xenstoreLs, ['-f', path], signal).catch(undefinedWhenAbsent);
-      return parseTree(text ?? '');
+    async write(values) {
+      for (const [path, value] of values) {
+        const payload = Buffer.concat([encodeStrings(path), Buffer.from(value)]);
+        await request(packetTypes.write, path, payload);
+      }
     },
-    async remove(path, signal) {
-      await run(tools.xenstoreRm, ['-t', path], signal).catch(undefinedWhenAbsent);
+    async remove(path) {
+      await request(packetTypes.remove, path).catch(undefinedWhenAbsent);
+    },
+    watch(path, onEvent) {
+      // A connection of its own: closing that is the one way to be sure that no event comes any more.
+      const watching = connectXenstore(socketPath);
+      const ended = watching.then(async (own) => {
+        await own.watch(path, onEvent).catch(() => own.close());
+        await own.closed;
+      });
+      return {
+        ended: ended.catch(() => undefined),
+        stop: () => void watching.then((own) => own.close()).catch(() => undefined),
+      };
     },
   };
 }
 
-/** Takes the output of `xenstore-ls -f` apart: a path and its quoted value on each line. */
-export function parseTree(text: string): ReadonlyMap<string, string> {
-  const values = new Map<string, string>();
-  for (const line of text.split('\n')) {
-    const [, path, value] = /^(\S+) = "(.*)"$/.exec(line) ?? [];
-    if (path !== undefined && value !== undefined) values.set(path, value);
-  }
-  return values;
-}
-
 function undefinedWhenAbsent(error: unknown): undefined {
-  // The tools say it in different ways; that xenstored is away, they say in others.
-  if (error instanceof ToolError && /couldn't read|could not remove|no such file/i.test(error.message))
-    return;
+  if (error instanceof XenstoreError && error.reason === 'ENOENT') return;
   throw error;
 }

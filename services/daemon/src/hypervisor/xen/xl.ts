@@ -5,8 +5,10 @@ import { runTool, ToolError } from '@protect/service/run-tool';
 const wordsMax = 400;
 
 /** What xl, libxl and xc put before their words: who speaks, source, function, domain. */
-const speaker =
-  /^(?:lib)?x[a-z_]*: (?:error|warning|info|detail)[a-z-]*: (?:\S+\.c:\d+:)?(?:\s*[\w(]+\)?:)? ?(?:Domain \d+:)?\s*/;
+const speaker = /^(?:lib)?x[a-z_]*: error: (?:panic: )?(?:\S+\.c:\d+: ?)?(?:\w+: ?)?(?:Domain \d+:)?\s*/;
+
+/** xl tells these although nothing is wrong. */
+const remarks = /^(?:Parsing config|(?:lib)?x[a-z_]*: (?:warning|info|detail)|got a tsc mode)/;
 
 const meanings: readonly (readonly [RegExp, Code])[] = [
   [
@@ -51,9 +53,13 @@ export function xlError(failure: string, stderr: string, cause?: unknown): Conne
   return new ConnectError(`${failure}: ${words}`, code, undefined, undefined, cause);
 }
 
-/** The first of xl's lines, which name the cause, without what only its developers read. */
+/** The first complaint, which is the cause; those that follow come from it. */
 function xlWords(stderr: string): string {
-  const lines = stderr.split('\n').filter((line) => line.trim() !== '');
-  const told = lines.map((line) => line.replace(speaker, '').trim()).filter((line) => line !== '');
-  return [...new Set(told)].join('; ').slice(0, wordsMax) || 'xl gave no reason';
+  const lines = stderr.split('\n').filter((line) => line.trim() !== '' && !remarks.test(line));
+  const first = lines.find((line) => speaker.test(line)) ?? lines[0] ?? 'xl gave no reason';
+  return first
+    .replace(speaker, '')
+    .replace(/: Internal error$/, '')
+    .trim()
+    .slice(0, wordsMax);
 }
