@@ -94,6 +94,7 @@ export interface WorkloadOptions {
   readonly hostname?: string;
   readonly stdin?: boolean;
   readonly tty?: boolean;
+  readonly privileged?: boolean;
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -110,6 +111,7 @@ export async function launchWorkload(
     zoneId,
     name: options.name ?? '',
     hostname: options.hostname ?? '',
+    security: { privileged: options.privileged ?? false },
     image: { digest, format: OciImageFormat.SQUASHFS },
     process: create(ProcessSpecSchema, {
       command: [...command],

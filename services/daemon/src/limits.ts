@@ -56,3 +56,12 @@ export const snoopQueueMaxBytes = 4 * 1024 * 1024;
 
 /** Bytes of packets under way to those who listen on NATS; packets beyond are skipped, and counted. */
 export const idmUnderWayBytesMax = 1024 * 1024;
+
+/** How long the next chunk of an uploaded image may take, ms. */
+export const uploadStallMs = 60_000;
+
+/**
+ * How long a dialled connection is kept whose other end has ended its direction, when the caller neither sends anything
+ * nor ends its own, ms: callers that do not know better wait for the end of the call first.
+ */
+export const dialLingerMs = 5_000;

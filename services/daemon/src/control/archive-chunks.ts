@@ -1,8 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ImportImageRequest } from '@protect/proto/control';
-
-/** Longest wait for the next chunk of an upload, ms. */
-export const uploadStallMs = 60_000;
+import { uploadStallMs } from '../limits.ts';
 
 /**
  * The bytes of an uploaded archive. Ends with the last chunk; INVALID_ARGUMENT when the caller's side ends before,

@@ -107,7 +107,17 @@ const cases: { readonly [M in MethodName]: readonly Case<M>[] } = {
   getZone: [noZoneId, unknownZone, { request: { zoneId: making.id }, code: 'Ok' }],
   listZones: [ok],
   updateZoneResources: [noZoneId, unknownZone],
-  configureZoneNetwork: [noZoneId, unknownZone],
+  configureZoneNetwork: [
+    noZoneId,
+    unknownZone,
+    { request: { zoneId: gone.id }, code: 'InvalidArgument', fields: ['config'] },
+    {
+      request: { zoneId: gone.id, config: { routes: [{ destination: '::/0', outputInterface: 'x' }] } },
+      code: 'InvalidArgument',
+      fields: ['config.routes[0].output_interface'],
+    },
+    { request: { zoneId: gone.id, config: {} }, code: 'FailedPrecondition' },
+  ],
   attachZoneConsole: [noZoneId, unknownZone],
   executeZoneCommand: [
     { request: {}, code: 'InvalidArgument', fields: ['start'] },
@@ -175,6 +185,21 @@ const cases: { readonly [M in MethodName]: readonly Case<M>[] } = {
   hypervisorDebugInfo: [],
   setHostPowerManagementPolicy: [ok, { request: { smtAwareness: true }, code: 'FailedPrecondition' }],
   dialNetworkSocket: [
+    { request: {}, code: 'InvalidArgument', fields: ['start'] },
+    {
+      request: { request: { case: 'start', value: { zoneId: making.id, address: 'localhost', port: 80 } } },
+      code: 'InvalidArgument',
+      fields: ['start.address'],
+    },
+    {
+      request: { request: { case: 'start', value: { zoneId: making.id } } },
+      code: 'InvalidArgument',
+      fields: ['start.port'],
+    },
+    {
+      request: { request: { case: 'start', value: { zoneId: gone.id, port: 80 } } },
+      code: 'FailedPrecondition',
+    },
     {
       request: { request: { case: 'start', value: { zoneId: unknown, port: 80 } } },
       code: 'NotFound',

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { DialNetworkSocketRequest } from '@protect/proto/control';
 import type { IdmStream } from '../idm/stream.ts';
+import { invalidField } from '../invalid-argument.ts';
 import { decodeZoneId } from './decode-id.ts';
 import type { ControlDeps, ControlMethods } from './deps.ts';
 import { firstMessage } from './first-message.ts';
@@ -20,10 +21,10 @@ export function dialNetworkSocket(
   return async function* (requests, { signal }) {
     const { first, rest } = await firstMessage(requests);
     if (first.request.case !== 'start') {
-      throw new ConnectError('the first message must say what to dial', Code.InvalidArgument);
+      throw invalidField('start', 'the first message must say what to dial');
     }
     const { address, port } = first.request.value;
-    const { id } = deps.zones.get(decodeZoneId(first.request.value.zoneId));
+    const { id } = deps.zones.get(decodeZoneId(first.request.value.zoneId, 'start.zone_id'));
     checkTarget(address, port);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(zoneMs)]);
     const zone = await deps.supervisor.whenReady(id, limit);
@@ -46,15 +47,11 @@ export function dialNetworkSocket(
 }
 
 function checkTarget(address: string, port: number): void {
-  if (address !== '' && isIP(address) === 0) {
+  if (address !== '' && (isIP(address) === 0 || address.includes('%'))) {
     const shown = JSON.stringify(address.slice(0, 64));
-    throw new ConnectError(
-      `${shown} is no IP address; leave it empty for the loopback`,
-      Code.InvalidArgument,
-    );
+    throw invalidField('start.address', `${shown} is no IP address; leave it empty for the loopback`);
   }
-  if (port >= 1 && port <= 65_535) return;
-  throw new ConnectError(`port ${port} is not from 1 to 65535`, Code.InvalidArgument);
+  if (port < 1 || port > 65_535) throw invalidField('start.port', `port ${port} is not from 1 to 65535`);
 }
 
 async function feed(

@@ -1,10 +1,5 @@
 import type { IdmStream } from '../idm/stream.ts';
-
-/**
- * How long a connection is kept whose other end has ended its direction, when the caller neither sends anything nor
- * ends its own: callers that do not know better wait for the end of the call first.
- */
-const lingerMs = 5_000;
+import { dialLingerMs } from '../limits.ts';
 
 /** What comes out of a dialled connection. */
 export interface Dial {
@@ -16,7 +11,7 @@ export interface Dial {
 
 export function followDial(
   stream: Pick<IdmStream, 'responses' | 'grant'>,
-  silenceMs: number = lingerMs,
+  silenceMs: number = dialLingerMs,
 ): Dial {
   const silence = Promise.withResolvers<undefined>();
   let timer: NodeJS.Timeout | undefined;

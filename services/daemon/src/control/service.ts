@@ -1,5 +1,6 @@
 import { attachWorkloadConsole } from './attach-workload-console.ts';
 import { attachZoneConsole } from './attach-zone-console.ts';
+import { configureZoneNetwork } from './configure-zone-network.ts';
 import { createNetworkReservation } from './create-network-reservation.ts';
 import { createWorkload } from './create-workload.ts';
 import { createZone } from './create-zone.ts';
@@ -66,7 +67,7 @@ export function controlService(deps: ControlDeps): ControlMethods {
     destroyNetworkReservation: destroyNetworkReservation(deps),
     listNetworkReservations: listNetworkReservations(deps),
     updateZoneResources: unimplemented('UpdateZoneResources'),
-    configureZoneNetwork: unimplemented('ConfigureZoneNetwork'),
+    configureZoneNetwork: configureZoneNetwork(deps),
     readZoneMetrics: unimplemented('ReadZoneMetrics'),
     monitorZoneKernelEvents: unimplemented('MonitorZoneKernelEvents'),
     readHypervisorConsole: unimplemented('ReadHypervisorConsole'),

@@ -16,6 +16,7 @@ import { invalidField } from '../invalid-argument.ts';
 import type { ZoneDisk, ZoneLink, ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
 import { decodeReservationId } from './decode-id.ts';
 import { toDomainImage, toWireImage } from './image-wire.ts';
+import { toWireZoneNetwork } from './network-config-wire.ts';
 import { refuseFields } from './refuse-fields.ts';
 
 const policies = [
@@ -29,6 +30,12 @@ const virtualizations = [
   ['pv', ZoneVirtualizationBackend.PV],
   ['pvh', ZoneVirtualizationBackend.PVH],
   ['automatic', ZoneVirtualizationBackend.AUTOMATIC],
+] as const;
+
+const networkBackends = [
+  ['default', ZoneNetworkBackend.DEFAULT],
+  ['none', ZoneNetworkBackend.NONE],
+  ['external', ZoneNetworkBackend.EXTERNAL],
 ] as const;
 
 const states: Record<ZoneRecord['status']['state'], ZoneState> = {
@@ -126,6 +133,7 @@ export function toWireZone(record: ZoneRecord, hostUuid: string): MessageInitSha
             resourceStatus: { activeResources: resources },
             deviceStatus: { disks: placement.disks.map(toWireDisk) },
             ...(placement.link === undefined ? {} : { networkStatus: toWireNetwork(placement.link) }),
+            ...(record.network === undefined ? {} : { networkStatus: toWireZoneNetwork(record.network) }),
           }),
     },
   };
@@ -149,7 +157,7 @@ function toWireSpec(spec: ZoneSpec, resources: ReturnType<typeof toWireResources
     annotations: spec.annotations,
     devices: spec.devices.map((name) => ({ name })),
     networkOptions: {
-      backend: network.backend === 'none' ? ZoneNetworkBackend.NONE : ZoneNetworkBackend.DEFAULT,
+      backend: wireOf(networkBackends, network.backend),
       ...(network.dns === undefined ? {} : { dnsConfig: network.dns }),
       assumeNetworkReservation: network.assumeReservation ?? '',
       retainNetworkReservation: network.retainReservation,
@@ -189,10 +197,13 @@ function toWireNetwork(link: ZoneLink) {
   return { interfaces: [{ hostInterface, zoneInterface: 'eth0', zoneMac, ips, mtu }] };
 }
 
-function toNetworkBackend(backend: ZoneNetworkBackend): 'default' | 'none' {
-  if (backend === ZoneNetworkBackend.DEFAULT) return 'default';
-  if (backend === ZoneNetworkBackend.NONE) return 'none';
-  throw new ConnectError(`network backend ${backend} is not available yet`, Code.Unimplemented);
+function toNetworkBackend(backend: ZoneNetworkBackend): ZoneSpec['network']['backend'] {
+  if (backend !== ZoneNetworkBackend.PASSTHROUGH) {
+    return domainOf(networkBackends, backend, 'spec.network_options.backend');
+  }
+  const text =
+    'network backend passthrough needs a PCI device in the zone, which none can have yet; use default or external';
+  throw new ConnectError(text, Code.FailedPrecondition);
 }
 
 function toScratch(wire: ZoneScratchDiskSpec | undefined): ZoneSpec['scratch'] {

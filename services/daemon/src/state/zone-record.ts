@@ -44,7 +44,7 @@ export const zoneSpec = z.object({
   /** Names of PCI devices of daemon.toml; records of earlier releases have none. */
   devices: z.array(z.string()).default([]),
   network: z.object({
-    backend: z.enum(['default', 'none']),
+    backend: z.enum(['default', 'none', 'external']),
     dns: z
       .object({
         nameservers: z.array(z.string()),
@@ -97,6 +97,33 @@ export const zoneLink = z.object({
 
 export type ZoneLink = z.infer<typeof zoneLink>;
 
+/** What a caller of ConfigureZoneNetwork gave the zone; addresses with prefix length, gateways without. */
+export const zoneNetwork = z.object({
+  interfaces: z.array(
+    z.object({
+      name: z.string(),
+      /** Empty for the loopback. */
+      mac: z.string(),
+      addresses: z.array(z.object({ address: z.string(), gateway: z.string() })),
+      /** 0 leaves it. */
+      mtu: z.number().int(),
+    }),
+  ),
+  routes: z.array(
+    z.object({
+      destination: z.string(),
+      /** Empty for a route on the link itself. */
+      gateway: z.string(),
+      interface: z.string(),
+      /** Preferred source address; may be empty. */
+      source: z.string(),
+    }),
+  ),
+  neighbors: z.array(z.object({ address: z.string(), mac: z.string(), interface: z.string() })),
+});
+
+export type ZoneNetwork = z.infer<typeof zoneNetwork>;
+
 export const zoneDisk = z.object({
   purpose: z.enum(['addons', 'scratch']),
   serial: z.string(),
@@ -133,6 +160,8 @@ export const zoneRecord = z.object({
   /** True while anything of the zone but its logs may exist on the host. */
   held: z.boolean(),
   placement: zonePlacement.optional(),
+  /** Set once a zone whose network is external has been given one. */
+  network: zoneNetwork.optional(),
 });
 
 export type ZoneRecord = z.infer<typeof zoneRecord>;

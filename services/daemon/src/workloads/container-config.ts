@@ -63,7 +63,8 @@ function processRequest(process: ProcessSpec): ProcessRequest {
 
 function hostsFile(zone: ZoneRecord, hostname: string): string {
   const link = zone.placement?.link;
-  const own = [link?.ipv4, link?.ipv6].flatMap((address) => {
+  const given = zone.network?.interfaces.filter(({ name }) => name !== 'lo')[0]?.addresses ?? [];
+  const own = [link?.ipv4, link?.ipv6, ...given.map(({ address }) => address)].flatMap((address) => {
     const bare = address?.split('/')[0];
     return bare === undefined || bare === '' ? [] : [`${bare}\t${hostname}`];
   });

@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { shortId } from '@protect/config/ids';
 import type { ConfigureRequestSchema } from '@protect/proto/idm';
 import type { ZoneLink, ZoneRecord } from '../state/zone-record.ts';
+import { networkPart } from './external-network.ts';
 
 /** Bytes of randomness that a zone gets from its host. */
 const seedBytes = 256;
@@ -36,7 +37,7 @@ export function zoneConfiguration(
     hostname: zoneHostname(record),
     links: link === undefined ? [] : [linkOf(link)],
     routes: link === undefined ? [] : routesOf(link),
-    neighbors: [],
+    ...(record.network === undefined ? {} : networkPart(record.network)),
     resolver: spec.network.dns ?? { nameservers: link?.nameservers ?? [] },
     clockUnixNs: BigInt(clock()) * 1_000_000n,
     randomSeed: randomBytes(seedBytes),

@@ -49,7 +49,7 @@ export async function launchZone(
     kernelImage,
     deps.bootImages.initrd(spec.initrd, signal),
     bootDisks(deps, record, kernelImage, signal),
-    spec.network.backend === 'none'
+    spec.network.backend !== 'default'
       ? Promise.resolve(undefined)
       : patientCall(
           'protect-network',
@@ -71,7 +71,7 @@ export async function launchZone(
 
   // 3. The machine.
   const zoneLink = toZoneLink(link?.link);
-  if (spec.network.backend !== 'none' && zoneLink === undefined) {
+  if (spec.network.backend === 'default' && zoneLink === undefined) {
     throw new ConnectError('protect-network gave no link', Code.Internal);
   }
   const domain = await deps.hypervisor.start(

@@ -10,6 +10,7 @@ import type { ReadyZone } from '../workloads/deps.ts';
 import { zoneConfiguration } from './configure.ts';
 import { launchZone } from './create.ts';
 import type { ZoneDeps, ZoneWorkloads } from './deps.ts';
+import { repeatNetwork } from './external-network.ts';
 import { plan, type ZoneAction } from './plan.ts';
 import { closeLink, letGo, machineOf, newRuntime, type Runtime, statusAfter } from './runtime.ts';
 import { shutDownZone } from './shut-down.ts';
@@ -229,6 +230,12 @@ export class ZoneSupervisor implements AsyncDisposable {
     runtime.link = openLink(domain, {
       onEvent: (event, connection) => this.#workloads.onZoneEvent(id, event, connection),
     });
+    const record = this.#deps.state.zones.get(id);
+    if (record?.status.state !== 'ready') return;
+    this.#deps.background(
+      'network',
+      repeatNetwork(record, runtime.link, { logger, signal: this.#stop.signal }),
+    );
   }
 
   async #configure(record: ZoneRecord, runtime: Runtime): Promise<void> {

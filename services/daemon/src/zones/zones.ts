@@ -1,9 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { newZoneId, type ZoneId } from '@protect/config/ids';
-import type { ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
+import { createLocks } from '@protect/service/locks';
+import type { ZoneNetwork, ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
 import { admit, freeSlot, type HostMemory, readHostMemory } from './admission.ts';
 import type { ZoneDeps } from './deps.ts';
+import { configureNetwork } from './external-network.ts';
 import { checkPciDevices, checkScratch } from './named-devices.ts';
 import { checkReservation, checkUnclaimed } from './reservations.ts';
 import { hopZone } from './state.ts';
@@ -21,6 +23,8 @@ export class Zones {
   readonly #deps: ZonesDeps;
   /** Accepted but not stored yet; they count for admission and slots. */
   readonly #arriving = new Map<ZoneId, ZoneRecord>();
+
+  readonly #networks = createLocks();
 
   constructor(deps: ZonesDeps) {
     this.#deps = deps;
@@ -75,6 +79,11 @@ export class Zones {
         : { ...current, desired: 'gone', status: hopZone(current.status, { state: 'destroying' }) },
     );
     this.#deps.supervisor.kick(id);
+  }
+
+  /** Gives a zone whose network is external its interfaces, routes and neighbours; one call after the other. */
+  async configureNetwork(id: ZoneId, network: ZoneNetwork, signal: AbortSignal): Promise<void> {
+    await this.#networks.exclusive(id, () => configureNetwork(this.#deps, id, network, signal));
   }
 
   /** NOT_FOUND when there is no such zone. */

@@ -691,6 +691,8 @@ export type ZoneNetworkIp = Message<"protect.control.v1.ZoneNetworkIp"> & {
   address: string;
 
   /**
+   * Only told again: routes say what it is for.
+   *
    * @generated from field: string gateway = 3;
    */
   gateway: string;
@@ -704,7 +706,8 @@ export const ZoneNetworkIpSchema: GenMessage<ZoneNetworkIp> = /*@__PURE__*/
   messageDesc(file_protect_control_v1_common, 18);
 
 /**
- * A route; numbers as in Linux' rtnetlink.
+ * A route; numbers as in Linux' rtnetlink. Those of a zone are unicast routes of the main table, static, with the
+ * scope that follows from the gateway; other numbers than these or 0 are refused.
  *
  * @generated from message protect.control.v1.ZoneNetworkRoute
  */
@@ -715,6 +718,8 @@ export type ZoneNetworkRoute = Message<"protect.control.v1.ZoneNetworkRoute"> & 
   version: ZoneNetworkIpVersion;
 
   /**
+   * Must be empty, or all addresses.
+   *
    * @generated from field: string source = 2;
    */
   source: string;
@@ -768,7 +773,7 @@ export const ZoneNetworkRouteSchema: GenMessage<ZoneNetworkRoute> = /*@__PURE__*
   messageDesc(file_protect_control_v1_common, 19);
 
 /**
- * A neighbour; numbers as in Linux' rtnetlink.
+ * A neighbour; numbers as in Linux' rtnetlink. Those of a zone are permanent.
  *
  * @generated from message protect.control.v1.ZoneNetworkNeighborEntry
  */
@@ -843,11 +848,15 @@ export const ZoneNetworkConfigSchema: GenMessage<ZoneNetworkConfig> = /*@__PURE_
  */
 export type ZoneNetworkInterfaceConfig = Message<"protect.control.v1.ZoneNetworkInterfaceConfig"> & {
   /**
+   * Name that the interface gets.
+   *
    * @generated from field: string zone_interface = 1;
    */
   zoneInterface: string;
 
   /**
+   * By which it is found; empty for lo.
+   *
    * @generated from field: string zone_mac = 2;
    */
   zoneMac: string;

@@ -2781,7 +2781,10 @@ export const ControlService: GenService<{
     output: typeof UpdateZoneResourcesReplySchema;
   },
   /**
-   * Gives a zone with the EXTERNAL network backend its interfaces, routes and neighbours.
+   * Gives a zone with the EXTERNAL network backend its interfaces, routes and neighbours; answers when it
+   * has them. A later call may give it more, and names again what it has: nothing is taken away.
+   * FAILED_PRECONDITION for other backends, for an interface that the zone has not, and for what its kernel
+   * refuses; INVALID_ARGUMENT names the fields that no zone can have.
    *
    * @generated from rpc protect.control.v1.ControlService.ConfigureZoneNetwork
    */
