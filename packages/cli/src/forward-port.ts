@@ -47,9 +47,17 @@ export async function forwardPort(cli: Cli, listen: ListenAddress, target: DialT
   }
 }
 
-async function carry(cli: Cli, socket: Socket, target: DialTarget, signal: AbortSignal): Promise<void> {
+async function carry(cli: Cli, socket: Socket, target: DialTarget, stop: AbortSignal): Promise<void> {
+  const closed = new AbortController();
+  socket.once('close', () => closed.abort());
+  const signal = AbortSignal.any([stop, closed.signal]);
+  const send = async (data: Uint8Array) => {
+    if (!socket.write(data)) await once(socket, 'drain', { signal });
+  };
   try {
-    await dialSocket(cli.control, target, socket, (data) => write(socket, data), signal);
+    // The end of what the client sends leaves it the other direction.
+    const input = socket.iterator({ destroyOnReturn: false });
+    await dialSocket(cli.control, target, input, send, signal);
     socket.end();
   } catch (error) {
     socket.destroy();

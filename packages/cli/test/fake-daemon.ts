@@ -42,6 +42,10 @@ export interface FakeDaemon {
   console: (
     requests: AsyncIterable<WorkloadConsoleRequest>,
   ) => AsyncIterable<{ stdout?: Uint8Array; stderr?: Uint8Array }>;
+  /** Zones outlive their destruction. */
+  keepsZones: boolean;
+  /** How often a zone was asked for. */
+  looks: number;
   /** What a pull tells before its result. */
   pullProgress: () => AsyncIterable<MessageInitShape<typeof OciImageProgressSchema>>;
   /** Understands the header `protect-follow: false`. */
@@ -62,6 +66,8 @@ export function createFakeDaemon(): FakeDaemon {
     input: [],
     commands: [],
     zoneStates: [ZoneState.READY],
+    keepsZones: false,
+    looks: 0,
     async *pullProgress() {
       yield { phase: OciImageProgressPhase.RESOLVING };
     },
@@ -95,6 +101,7 @@ export function createFakeDaemon(): FakeDaemon {
         return { zoneId };
       },
       getZone(request) {
+        daemon.looks++;
         const zone = daemon.zones.get(request.zoneId);
         if (zone === undefined) throw notFound(`zone ${request.zoneId}`);
         const next = daemon.zoneStates.length > 1 ? daemon.zoneStates.shift() : daemon.zoneStates[0];
@@ -103,7 +110,7 @@ export function createFakeDaemon(): FakeDaemon {
       },
       destroyZone(request) {
         daemon.destroyed.push(request.zoneId);
-        daemon.zones.delete(request.zoneId);
+        if (!daemon.keepsZones) daemon.zones.delete(request.zoneId);
         return {};
       },
       resolveZoneId({ name }) {
