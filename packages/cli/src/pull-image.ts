@@ -1,5 +1,10 @@
 import { resolve } from 'node:path';
-import type { OciImageFormat, OciImageSpec } from '@protect/proto/control-common';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type {
+  OciImageFormat,
+  OciImageSpec,
+  OciRegistryAuthenticationSchema,
+} from '@protect/proto/control-common';
 import type { Cli } from './cli.ts';
 import { CommandError } from './command-error.ts';
 import { createPullProgress } from './pull-progress.ts';
@@ -10,6 +15,8 @@ export interface PullOptions {
   readonly overwriteCache?: boolean;
   /** Ask the registry again even when the name was resolved before. */
   readonly update?: boolean;
+  /** For a registry that asks who pulls. */
+  readonly login?: { readonly username: string; readonly password: string };
 }
 
 /** Has the daemon pull an image, telling how far it is on standard error. */
@@ -23,6 +30,7 @@ export async function pullImage(cli: Cli, image: string, options: PullOptions): 
       format: options.format,
       overwriteCache: options.overwriteCache ?? false,
       update: options.update ?? false,
+      ...(options.login === undefined ? {} : { auth: auth(options.login) }),
     });
     for await (const reply of replies) {
       if (reply.progress !== undefined) progress.show(reply.progress);
@@ -33,6 +41,13 @@ export async function pullImage(cli: Cli, image: string, options: PullOptions): 
   }
   if (spec === undefined) throw new CommandError(`pulling ${reference} ended without a result; try again`);
   return spec;
+}
+
+function auth(login: {
+  readonly username: string;
+  readonly password: string;
+}): MessageInitShape<typeof OciRegistryAuthenticationSchema> {
+  return { authenticationMethod: { case: 'usernamePassword', value: login } };
 }
 
 /** The daemon has another working folder: a layout's path is made absolute here, the rest stays as it is. */

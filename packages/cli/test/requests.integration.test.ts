@@ -9,7 +9,7 @@ import { connectControl } from '../src/connection.ts';
 import { commandPath } from '../src/program.ts';
 import { type Call, recordingRoutes } from './recording-daemon.ts';
 import { requests } from './requests.ts';
-import { runCommandLine } from './run-protect.ts';
+import { type RunOptions, runCommandLine } from './run-protect.ts';
 
 const calls: Call[] = [];
 let folder = '';
@@ -59,6 +59,14 @@ describe('over a real socket', () => {
     expect(calls.filter((call) => call.method === method).map((call) => call.requests)).toContainEqual(sent);
   });
 
+  test('the password of a pull comes from standard input, and only the name from the command line', async () => {
+    const args = ['image', 'pull', '--username', 'me', 'registry.example.com/app'];
+    await runOverSocket(args, { input: 'secret\n' });
+    expect(calls[0]?.requests).toMatchObject([
+      { auth: { usernamePassword: { username: 'me', password: 'secret' } } },
+    ]);
+  });
+
   test('kernel variants come from daemon.toml beside the socket', async () => {
     const { stdout } = await runOverSocket(['image', 'list-kernel-variants', '-o', 'simple']);
     expect(stdout).toBe('nvidia\texample.com/kernel:nvidia\n');
@@ -85,10 +93,8 @@ function* names(entries: Entries, above = ''): Generator<string> {
   }
 }
 
-function runOverSocket(args: readonly string[]) {
+function runOverSocket(args: readonly string[], options: RunOptions = {}) {
   const path = join(folder, 'daemon.socket');
-  return runCommandLine(args, {
-    path,
-    open: (interrupted) => connectControl(path, interrupted),
-  });
+  const open = (interrupted: AbortSignal) => connectControl(path, interrupted);
+  return runCommandLine(args, { path, open }, options);
 }
