@@ -15,7 +15,8 @@ const kinds: Readonly<Record<string, { argv: readonly string[]; item: RegExp }>>
     argv: ['ps', '-eo', 'args'],
     item: /^.*(?:vchan-socket-proxy|xenconsole |bwrap|mksquashfs|losetup|\bxl ).*/,
   },
-  files: { argv: ['find', '/var/lib/edera/protect/zones', '-mindepth', '1'], item: /^.*/ },
+  // The first zone makes the folder.
+  files: { argv: ['find', '/var/lib/edera/protect', '-path', '*/zones/?*'], item: /^.*/ },
   // Without counters.
   packetFilter: { argv: ['nft', '--stateless', 'list', 'ruleset'], item: /^.*\S/ },
   mounts: { argv: ['findmnt', '--raw', '--noheadings', '--output', 'TARGET'], item: /^.*/ },
