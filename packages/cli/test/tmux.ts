@@ -13,7 +13,7 @@ export interface TmuxTerminal {
   screen(): Promise<string>;
   /** A format of tmux, such as `#{cursor_flag}`. */
   tell(format: string): Promise<string>;
-  /** Waits until the screen has the text, and gives the screen. */
+  /** Waits until the screen has the text, and gives that screen. */
   shows(text: string | RegExp): Promise<string>;
   close(): Promise<void>;
 }
@@ -49,8 +49,13 @@ export async function openTerminal(
     screen,
     tell: (format) => tmux('display-message', '-p', format),
     shows: async (text) => {
-      await expect.poll(screen, { timeout: 20_000 }).toMatch(text);
-      return screen();
+      let seen = '';
+      const look = async () => {
+        seen = await screen();
+        return seen;
+      };
+      await expect.poll(look, { timeout: 20_000 }).toMatch(text);
+      return seen;
     },
     close: async () => {
       await tmux('kill-server');
