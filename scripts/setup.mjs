@@ -70,6 +70,8 @@ const packages = {
   umoci: 'images made by a foreign tool, for tests',
   socat: 'foreign peers in tests',
   openssl: 'certificates for tests',
+  zsh: 'reads the completion script made for it, in tests',
+  fish: 'reads the completion script made for it, in tests',
   tmux: 'a real terminal, in tests of the protect command',
   curl: 'a foreign client of the control API, in tests',
 };
