@@ -1,8 +1,15 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { execaSync } from 'execa';
-import { describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { completionScripts } from '../src/completion/scripts.ts';
 
-const timeout = 10_000;
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'protect-completion-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
 
 describe.each([
   ['bash', '-n'],
@@ -10,11 +17,9 @@ describe.each([
   ['fish', '--no-execute'],
 ] as const)('the script for %s', (shell, option) => {
   test('is one that the shell can read', () => {
-    const { failed, stderr } = execaSync(shell, [option], {
-      input: completionScripts[shell],
-      reject: false,
-      timeout,
-    });
+    const path = join(folder, shell);
+    writeFileSync(path, completionScripts[shell]);
+    const { failed, stderr } = execaSync(shell, [option, path], { reject: false, timeout: 10_000 });
     expect({ failed, stderr }).toEqual({ failed: false, stderr: '' });
   });
 });
