@@ -17,8 +17,11 @@ const kinds: Readonly<Record<string, { argv: readonly string[]; item: RegExp }>>
   },
   // The first zone makes the folder.
   files: { argv: ['find', '/var/lib/edera/protect', '-path', '*/zones/?*'], item: /^.*/ },
-  // Without counters.
-  packetFilter: { argv: ['nft', '--stateless', 'list', 'ruleset'], item: /^.*\S/ },
+  // What sets hold of zones; the rules themselves come with the first configuration.
+  packetFilter: {
+    argv: ['nft', '--stateless', 'list', 'ruleset'],
+    item: /^.*(?:"pz[0-9a-f]{12}"|elements).*/,
+  },
   mounts: { argv: ['findmnt', '--raw', '--noheadings', '--output', 'TARGET'], item: /^.*/ },
 };
 
