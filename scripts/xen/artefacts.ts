@@ -4,10 +4,10 @@ import { buildBusyboxImage } from '../../test/images/busybox.ts';
 import { projectRoot } from '../stack/stack.ts';
 import type { Steps } from '../stack/steps.ts';
 
-/** Builds what the project disk carries besides sources, where it is stale: the zone's boot files, a test image. */
+/** Builds, where it is stale, what Dom0 needs besides sources: the zone's boot files, the command, a test image. */
 export async function buildArtefacts(steps: Steps, signal: AbortSignal): Promise<void> {
-  await steps.run('zone kernel and initial ramdisk', async () => {
-    const script = join(projectRoot, 'zone/build.ts');
+  await steps.run('zone kernel and ramdisk, command', async () => {
+    const script = join(projectRoot, 'scripts/build.ts');
     const stdio = ['ignore', 'inherit', 'inherit'] as const;
     await execa(process.execPath, [script], { stdio, cancelSignal: signal });
   });

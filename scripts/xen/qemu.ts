@@ -35,9 +35,9 @@ export function qemuArguments(options: QemuOptions): readonly string[] {
   const network = `user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:${options.sshPort}-10.0.2.15:22`;
   const console = 'console=com1 com1=115200,8n1 loglvl=warning guest_loglvl=info';
   // With lazy switching of the FPU, which QEMU emulates wrongly, guests compute with each other's registers.
-  const xen = `${console} dom0_mem=${dom0Mib}M,max:${dom0Mib}M dom0=pv spec-ctrl=eager-fpu`;
+  const xen = `${console} dom0_mem=${dom0Mib}M,max:${dom0Mib}M dom0=pv spec-ctrl=eager-fpu bootscrub=0`;
   const units = 'systemd.wants=dom0-network.service systemd.wants=dom0-ready.service';
-  const linux = `console=hvc0 net.ifnames=0 panic=-1 systemd.show_status=true ${units}`;
+  const linux = `console=hvc0 net.ifnames=0 panic=-1 quiet systemd.show_status=auto ${units}`;
   return [
     ...['-M', 'q35', '-accel', 'tcg,thread=multi', '-m', `${machineMib}`, '-smp', '2'],
     // Emulated, smap and smep crash a PV Dom0, and rdtscp a PVH domain.
