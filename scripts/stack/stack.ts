@@ -11,6 +11,7 @@ import { reachableState, removeDetour } from './reachable-state.ts';
 import { readStackRecord, removeStackRecord, type StackRecord, writeStackRecord } from './stack-record.ts';
 import { clearState } from './state-residue.ts';
 import { removeZoneCgroups } from './zone-cgroups.ts';
+import { zoneProcesses } from './zone-processes.ts';
 
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -111,6 +112,7 @@ export async function takeDown(stateDir: string): Promise<readonly string[]> {
   }
   // Zones outlive the daemon. Whoever lives in our namespace is ours: its name is our folder's hash.
   for (const process of await netnsProcesses(netnsName(root))) await endProcess(process, 1_000);
+  for (const process of zoneProcesses(statePaths(root).zones)) await endProcess(process, 1_000);
   await removeNetns(netnsName(root));
   removeZoneCgroups(statePaths(root).zones);
   await removeDetour(root);
