@@ -9,6 +9,12 @@ export const bootModules = {
 } as const satisfies Record<string, readonly string[]>;
 
 /**
+ * Parameters of those modules, by name. Persistent grants would keep 4 MiB of the zone's memory for each queue of
+ * each disk, and copy every request through it, for a back end that is Dom0 and need not be hidden from.
+ */
+export const bootParameters: Readonly<Record<string, string>> = { xen_blkfront: 'feature_persistent=0' };
+
+/**
  * Paths of the modules to load for `names`, each after those it depends on, as `modules.dep` tells. Names that
  * `modules.builtin` lists are in the kernel and left out; any other unknown name is an error.
  */

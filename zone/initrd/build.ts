@@ -7,7 +7,7 @@ import { writeLayout } from '../../packages/oci/src/layout-writer.ts';
 import { unpackZoneKernel } from '../../packages/oci/src/zone-kernel.ts';
 import { run } from '../run.ts';
 import { step } from '../step.ts';
-import { bootModules, loadOrder, moduleName } from './boot-modules.ts';
+import { bootModules, bootParameters, loadOrder, moduleName } from './boot-modules.ts';
 import { encodeNewc, type NewcEntry } from './newc.ts';
 
 /** The container runtime that the zone's init starts. */
@@ -62,7 +62,7 @@ export async function buildInitrd(output: string, cacheDir: string, inputs: Init
 interface BootModules {
   /** The files by their names in the ramdisk. */
   readonly files: ReadonlyMap<string, Buffer>;
-  /** Names in load order, by hypervisor. */
+  /** What init loads, in this order: names, each with its parameters if it has any; by hypervisor. */
   readonly lists: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -98,9 +98,10 @@ async function readBootModules(kernel: string, cacheDir: string): Promise<BootMo
     const paths = [...new Set(orders.flatMap(([, order]) => order))];
     const contents = await unpack('modules', paths);
     const fileName = (path: string) => `${moduleName(path)}.ko`;
+    const line = (path: string) => [fileName(path), bootParameters[moduleName(path)] ?? []].flat().join(' ');
     return {
       files: new Map(paths.map((path, index) => [fileName(path), contents[index] ?? Buffer.alloc(0)])),
-      lists: new Map(orders.map(([hypervisor, order]) => [hypervisor, order.map(fileName)])),
+      lists: new Map(orders.map(([hypervisor, order]) => [hypervisor, order.map(line)])),
     };
   } finally {
     await rm(work, { recursive: true, force: true });
@@ -125,8 +126,8 @@ async function ramdiskEntries(inputs: InitrdInputs, modules: BootModules): Promi
     await file('usr/bin/crun', crunPath),
     ...(await Promise.all(inputs.libraries.map((path) => file(path.slice(1), path)))),
     ...Object.entries(accounts).map(([name, content]) => text(`etc/${name}`, content)),
-    ...[...modules.lists].map(([hypervisor, names]) =>
-      text(`modules/boot.${hypervisor}.list`, names.map((name) => `${name}\n`).join('')),
+    ...[...modules.lists].map(([hypervisor, lines]) =>
+      text(`modules/boot.${hypervisor}.list`, lines.map((line) => `${line}\n`).join('')),
     ),
     ...[...modules.files].map(([name, bytes]): NewcEntry => {
       return { type: 'file', path: `modules/${name}`, mode: 0o644, bytes };

@@ -57,7 +57,7 @@ static void open_stdio(void) {
   if (fd > 2) close(fd);
 }
 
-/* The list begins with what the channel to the host needs; the host hears of the zone before the rest is loaded. */
+/* A line of the list is a file's name and, after a space, its parameters. The list begins with what the channel to the host needs; the host hears of the zone before the rest is loaded. */
 static void load_boot_modules(void) {
   char list[4096];
   const char *list_path = hypervisor_is_xen() ? "/modules/boot.xen.list" : "/modules/boot.qemu.list";
@@ -66,11 +66,12 @@ static void load_boot_modules(void) {
     return;
   }
   char *rest = list;
-  for (char *name; (name = strsep(&rest, "\n"));) {
+  for (char *parameters; (parameters = strsep(&rest, "\n"));) {
     char path[256];
+    const char *name = strsep(&parameters, " ");
     if (!name[0]) continue;
     snprintf(path, sizeof path, "/modules/%.200s", name);
-    if (!modules_load_file(path, "")) warn("module %s: %m", name);
+    if (!modules_load_file(path, parameters ? parameters : "")) warn("module %s: %m", name);
     loop_turn(0);
   }
 }

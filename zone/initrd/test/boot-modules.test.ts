@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { bootModules, loadOrder, moduleName } from '../boot-modules.ts';
+import { bootModules, bootParameters, loadOrder, moduleName } from '../boot-modules.ts';
 
 const dependencies = [
   'kernel/virtio/virtio.ko:',
@@ -31,6 +31,11 @@ describe('the order of boot modules', () => {
     expect(bootModules.xen.slice(0, 2)).toEqual(['xen_evtchn', 'xen_gntalloc']);
     expect(bootModules.qemu.filter((name) => name.startsWith('xen'))).toEqual([]);
     expect(bootModules.xen.filter((name) => name.startsWith('virtio'))).toEqual([]);
+  });
+
+  test('only modules that a list has are given parameters', () => {
+    const names = new Set<string>([...bootModules.qemu, ...bootModules.xen]);
+    expect(Object.keys(bootParameters).filter((name) => !names.has(name))).toEqual([]);
   });
 
   test('names have underscores, however the file is called', () => {
