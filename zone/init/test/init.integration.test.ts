@@ -256,7 +256,7 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
     await collect(stream, { until: (seen) => seen.includes('started') });
     stream.close();
     for (let count = 3; count > 1; await delay(20)) {
-      count = (await metrics()).processes.filter(({ command }) => command === 'sleep').length;
+      count = (await metrics()).processes.filter(({ command }) => String(Buffer.from(command)) === 'sleep').length;
     }
     await destroy(connection, workload);
   });
@@ -443,7 +443,7 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
     expect(inventory.workloads).toEqual([]);
     expect(inventory.diskSerials).toContain(addonsSerial);
     await expect
-      .poll(async () => (await metrics()).processes.map(({ command }) => command), { timeout: 10_000 })
+      .poll(async () => (await metrics()).processes.map(({ command }) => String(Buffer.from(command))), { timeout: 10_000 })
       .toEqual(['init']);
     await expect
       .poll(async () => Number((await metrics()).initResidentBytes), { timeout: 10_000 })
