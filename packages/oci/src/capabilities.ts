@@ -83,13 +83,16 @@ export function capabilitySets(request: CapabilityRequest): CapabilitySets {
 }
 
 function expand(names: readonly string[]): string[] {
-  return names.flatMap((given) => {
-    const name = given.toUpperCase().replace(/^CAP_/, '');
-    if (name === 'ALL') return [...allCapabilities];
-    if (allCapabilities.includes(name)) return [name];
-    throw new ImageError(
-      'invalid',
-      `there is no capability ${JSON.stringify(given)}; names are such as NET_ADMIN or ALL`,
-    );
-  });
+  return names.flatMap(capabilitiesOf);
+}
+
+/** What a name stands for, without `CAP_`; an unknown one is an `ImageError` of kind `invalid`. */
+export function capabilitiesOf(given: string): string[] {
+  const name = given.toUpperCase().replace(/^CAP_/, '');
+  if (name === 'ALL') return [...allCapabilities];
+  if (allCapabilities.includes(name)) return [name];
+  throw new ImageError(
+    'invalid',
+    `there is no capability ${JSON.stringify(given)}; names are such as NET_ADMIN or ALL`,
+  );
 }

@@ -122,6 +122,17 @@ describe('the runtime configuration', () => {
     expect(mounts.at(-1)).toMatchObject({ destination: '/data', options: ['rbind', 'rprivate', 'ro'] });
   });
 
+  test('lets a workload write its own files only, and none under a root that it cannot write', () => {
+    const access = (security: SecurityRequest) =>
+      ['/etc/resolv.conf', '/etc/hosts', '/etc/hostname'].map((wanted) =>
+        secured(security)
+          .mounts.find(({ destination }: { destination: string }) => destination === wanted)
+          .options.at(-1),
+      );
+    expect(access({})).toEqual(['ro', 'rw', 'rw']);
+    expect(access({ readOnlyRootFilesystem: true })).toEqual(['ro', 'ro', 'ro']);
+  });
+
   test('sets limits through cgroup v2 files', () => {
     const { linux } = spec({ cgroupLimits: [{ name: 'memory.max', value: '1048576' }] });
     expect(linux).toMatchObject({

@@ -1,3 +1,4 @@
+import { type CgroupLimit, checkCgroupLimit } from './cgroup-limits.ts';
 import { ImageError } from './image-error.ts';
 import {
   buildProcess,
@@ -13,8 +14,7 @@ export interface RuntimeSpecRequest extends ProcessContext {
   readonly process: ProcessRequest;
   /** -1000 to 1000. */
   readonly oomScoreAdj?: number | undefined;
-  /** Files of cgroup v2, such as memory.max, and what to write to them. */
-  readonly cgroupLimits?: readonly { readonly name: string; readonly value: string }[];
+  readonly cgroupLimits?: readonly CgroupLimit[];
   /** Folders or files of the zone to show inside. */
   readonly binds?: readonly {
     readonly source: string;
@@ -64,7 +64,7 @@ export function buildRuntimeSpec(request: RuntimeSpecRequest): string {
     process: { ...process, oomScoreAdj: checkOomScore(request.oomScoreAdj ?? 0) },
     root: { path: 'rootfs', readonly: security.readOnlyRootFilesystem ?? false },
     ...(own.includes('uts') ? { hostname: request.hostname } : {}),
-    mounts: [...systemMounts(privileged), ...fileMounts(request.workloadId), ...bindMounts(request)],
+    mounts: [...systemMounts(privileged), ...fileMounts(request), ...bindMounts(request)],
     linux: {
       namespaces: own.map((type) => ({ type })),
       cgroupsPath: `/protect/${request.workloadId}`,
@@ -96,7 +96,8 @@ export function buildExecProcess(workload: RuntimeSpecRequest, exec: ProcessRequ
   const command = exec.command ?? [];
   if (command.length === 0)
     throw new ImageError('invalid', 'no command was given to execute in the workload');
-  return JSON.stringify(buildProcess(command, merged, workload));
+  const process = buildProcess(command, merged, workload);
+  return JSON.stringify({ ...process, oomScoreAdj: checkOomScore(workload.oomScoreAdj ?? 0) });
 }
 
 function systemMounts(privileged: boolean): Mount[] {
@@ -135,16 +136,20 @@ function systemMounts(privileged: boolean): Mount[] {
   ];
 }
 
-/** Files that the zone writes for the workload over the image's own. */
-function fileMounts(workloadId: string): Mount[] {
+/**
+ * Files that the zone writes for the workload over the image's own. Its workloads share the resolver's, so that none may
+ * write it; the others are of this workload alone, and can be written where the root can.
+ */
+function fileMounts({ workloadId, security }: RuntimeSpecRequest): Mount[] {
   const folder = `/run/protect/workloads/${workloadId}`;
-  const bind = (source: string, destination: string): Mount => {
-    return { destination, type: 'bind', source, options: ['bind', 'rprivate'] };
+  const access = security.readOnlyRootFilesystem ? 'ro' : 'rw';
+  const bind = (source: string, destination: string, options: string): Mount => {
+    return { destination, type: 'bind', source, options: ['bind', 'rprivate', options] };
   };
   return [
-    bind('/run/protect/resolv.conf', '/etc/resolv.conf'),
-    bind(`${folder}/hosts`, '/etc/hosts'),
-    bind(`${folder}/hostname`, '/etc/hostname'),
+    bind('/run/protect/resolv.conf', '/etc/resolv.conf', 'ro'),
+    bind(`${folder}/hosts`, '/etc/hosts', access),
+    bind(`${folder}/hostname`, '/etc/hostname', access),
   ];
 }
 
@@ -173,13 +178,8 @@ function ownNamespaces(security: SecurityRequest): NamespaceName[] {
   );
 }
 
-function cgroupLimits(limits: readonly { name: string; value: string }[]): Record<string, string> {
-  for (const { name, value } of limits) {
-    if (!/^[a-z0-9_]+(\.[a-z0-9_]+)+$/i.test(name) || name.startsWith('cgroup.') || value.includes('\0')) {
-      const remedy = 'give the name of a cgroup v2 controller file such as memory.max';
-      throw new ImageError('invalid', `${JSON.stringify(name)} is no cgroup limit; ${remedy}`);
-    }
-  }
+function cgroupLimits(limits: readonly CgroupLimit[]): Record<string, string> {
+  for (const limit of limits) checkCgroupLimit(limit);
   return Object.fromEntries(limits.map(({ name, value }) => [name, value]));
 }
 

@@ -39,6 +39,24 @@ export const annotationBytesMax = 256 * 1024;
 /** Bytes of a zone's kernel command line; the kernel takes 2,048. */
 export const kernelCmdlineBytesMax = 1_024;
 
+/** Modules that a zone is asked to load, with parameters or without. */
+export const kernelModulesMax = 64;
+
+/** Parameters of one of them. */
+export const moduleParametersMax = 16;
+
+/** Kernel settings of a zone. */
+export const sysctlsMax = 128;
+
+/** Name servers of a zone, and as many search domains and options. */
+export const dnsEntriesMax = 16;
+
+/** Further images whose content a zone mounts. */
+export const addonsMax = 16;
+
+/** Paths of a workload that are kept on its zone's scratch. */
+export const scratchMountsMax = 64;
+
 /** Objects in one message of a list. */
 export const pageItemsMax = 100;
 

@@ -94,6 +94,20 @@ const cases: { readonly [M in MethodName]: readonly Case<M>[] } = {
       fields: ['spec.kernel.digest'],
     },
     { request: { spec: { kernel: image } }, code: 'NotFound' },
+    {
+      request: {
+        spec: {
+          kernelOptions: { modules: ['../x'], sysctlParameters: [{ key: '../x', value: '1' }] },
+          networkOptions: { dnsConfig: { nameservers: ['nowhere'] } },
+        },
+      },
+      code: 'InvalidArgument',
+      fields: [
+        'spec.kernel_options.modules[0]',
+        'spec.kernel_options.sysctl_parameters[0].key',
+        'spec.network_options.dns_config.nameservers[0]',
+      ],
+    },
     { request: { spec: { initialResources: { maxMemory: 100_000n } } }, code: 'ResourceExhausted' },
     { request: { spec: { virtualizationOptions: { backend: 2 } } }, code: 'FailedPrecondition' },
     {
@@ -164,6 +178,29 @@ const cases: { readonly [M in MethodName]: readonly Case<M>[] } = {
       request: { spec: { zoneId: unknown, image, name: 'a\nb', hostname: 'a b' } },
       code: 'InvalidArgument',
       fields: ['spec.name', 'spec.hostname'],
+    },
+    {
+      request: { spec: { zoneId: unknown, image, security: { disableNamespaces: [0, noneSuch] } } },
+      code: 'InvalidArgument',
+      fields: ['spec.security.disable_namespaces[1]'],
+    },
+    {
+      request: {
+        spec: {
+          zoneId: unknown,
+          image,
+          security: { raiseCapabilities: ['FLY'], disableNamespaces: [0] },
+          cgroupLimits: [{ limitName: 'memory', value: '1' }],
+          scratchMount: [{ path: 'x' }],
+        },
+      },
+      code: 'InvalidArgument',
+      fields: [
+        'spec.security.raise_capabilities[0]',
+        'spec.security.disable_namespaces[0]',
+        'spec.cgroup_limits[0]',
+        'spec.scratch_mount[0].path',
+      ],
     },
     { request: { spec: { zoneId: unknown, image } }, code: 'NotFound' },
     { request: { spec: { zoneId: gone.id, image } }, code: 'FailedPrecondition' },

@@ -48,6 +48,7 @@ export function toDomainWorkloadSpec(wire: WireWorkloadSpec): WorkloadSpec {
     mounts: wire.mounts.length > 0,
     block_devices: wire.blockDevices.length > 0,
     pci_devices: wire.pciDevices.length > 0,
+    'security.strict_user_namespace': wire.security?.strictUserNamespace ?? false,
   });
   if (wire.image === undefined) {
     throw invalidField('spec.image', 'a workload needs an image; pull one and give its digest');
@@ -80,7 +81,9 @@ export function toDomainProcess(wire: WireProcessSpec | undefined, field: string
     ...(user === undefined ? {} : { user }),
     ...(group === undefined ? {} : { group }),
     stdin: wire?.stdin ?? false,
-    additionalGids: (wire?.additionalGids ?? []).map((gid) => toGid(gid, `${field}.additional_gids`)),
+    additionalGids: (wire?.additionalGids ?? []).map((gid, index) =>
+      toGid(gid, `${field}.additional_gids[${index}]`),
+    ),
   };
 }
 
@@ -137,13 +140,15 @@ function toDomainSecurity(wire: WorkloadSecuritySpec | undefined): SecuritySpec 
     dropCapabilities: wire?.dropCapabilities ?? [],
     privileged: wire?.privileged ?? false,
     disableAllNamespaces: wire?.disableAllNamespaces ?? false,
-    disableNamespaces: (wire?.disableNamespaces ?? []).map(toNamespace),
+    disableNamespaces: (wire?.disableNamespaces ?? []).map((namespace, index) =>
+      toNamespace(namespace, `spec.security.disable_namespaces[${index}]`),
+    ),
     readOnlyRootfs: wire?.readOnlyRootfs ?? false,
     noNewPrivs: wire?.noNewPrivs ?? false,
   };
 }
 
-function toNamespace(wire: WireProcessNamespace): ProcessNamespace {
+function toNamespace(wire: WireProcessNamespace, field: string): ProcessNamespace {
   switch (wire) {
     case WireProcessNamespace.MOUNT:
       return 'mount';
@@ -162,7 +167,7 @@ function toNamespace(wire: WireProcessNamespace): ProcessNamespace {
     case WireProcessNamespace.TIME:
       return 'time';
     default:
-      throw invalidField('spec.security.disable_namespaces', `${wire} is no namespace`);
+      throw invalidField(field, `${wire} is no namespace`);
   }
 }
 

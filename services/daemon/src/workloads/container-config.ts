@@ -33,6 +33,10 @@ function runtimeRequest({ record, zone, image }: ContainerSubject): RuntimeSpecR
     process: processRequest(spec.process),
     oomScoreAdj: spec.oomScoreAdj,
     cgroupLimits: spec.cgroupLimits,
+    // The zone's init makes these folders, by the path's place in the list.
+    binds: spec.scratchMounts.map((destination, index) => {
+      return { source: `/scratch/${record.id}-mounts/${index}`, destination };
+    }),
     security: {
       privileged: security.privileged,
       noNewPrivileges: security.noNewPrivs,

@@ -2,9 +2,10 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { WorkloadId, ZoneId } from '@protect/config/ids';
 import type { StatePaths } from '@protect/config/paths';
 import type { IdmStream } from '../idm/stream.ts';
-import { invalidField } from '../invalid-argument.ts';
+import { invalidArgument, invalidField } from '../invalid-argument.ts';
 import type { ProcessSpec } from '../state/workload-record.ts';
 import type { ZoneSupervisor } from '../zones/supervisor.ts';
+import { accountViolations } from './check-against-image.ts';
 import { execProcess } from './container-config.ts';
 import type { ImageLookup } from './deps.ts';
 import { readKeptImage } from './kept-image.ts';
@@ -64,6 +65,8 @@ export async function openCommand(deps: ExecDeps, command: Command, signal: Abor
   }
   const kept = await readKeptImage(deps.paths, workload);
   const image = kept ?? (await deps.images.find(workload.spec.image));
+  const violations = accountViolations(process, image, 'start.process');
+  if (violations.length > 0) throw invalidArgument(violations);
   const ociProcess = Buffer.from(execProcess({ record: workload, zone: zone.record, image }, process));
   return connection.exec({ workloadId: workload.id, ociProcess, ...terminal }, { signal });
 }

@@ -37,6 +37,10 @@ const good: WorkloadSpec = {
 
 const process = (more: Partial<WorkloadSpec['process']>) => ({ process: { ...good.process, ...more } });
 
+const security = (more: Partial<WorkloadSpec['security']>) => ({
+  security: { ...good.security, ...more },
+});
+
 describe('workload specification', () => {
   it('is taken when all of it can be', () => {
     expect(() => checkWorkloadSpec(good)).not.toThrow();
@@ -52,6 +56,20 @@ describe('workload specification', () => {
     ['spec.hostname', { hostname: 'a b' }],
     ['spec.hostname', { hostname: 'a'.repeat(65) }],
     ['spec.oom_score_adj', { oomScoreAdj: 1001 }],
+    ['spec.hostname', security({ disableNamespaces: ['uts'] })],
+    ['spec.hostname', security({ disableAllNamespaces: true })],
+    ['spec.security.raise_capabilities[1]', security({ raiseCapabilities: ['NET_ADMIN', 'FLY'] })],
+    ['spec.security.raise_ambient_capabilities[0]', security({ raiseAmbientCapabilities: [''] })],
+    ['spec.security.drop_capabilities[0]', security({ dropCapabilities: ['CAP_'] })],
+    ['spec.security.disable_namespaces[1]', security({ disableNamespaces: ['pid', 'mount'] })],
+    ['spec.cgroup_limits[0]', { cgroupLimits: [{ name: 'cgroup.procs', value: '1' }] }],
+    ['spec.cgroup_limits[0]', { cgroupLimits: [{ name: 'memory.max', value: 'much' }] }],
+    ['spec.scratch_mount[0].path', { scratchMounts: ['data'] }],
+    ['spec.scratch_mount[0].path', { scratchMounts: ['/data/../etc'] }],
+    ['spec.scratch_mount[0].path', { scratchMounts: ['/'] }],
+    ['spec.scratch_mount[0].path', { scratchMounts: ['/proc/sys'] }],
+    ['spec.scratch_mount[1].path', { scratchMounts: ['/data', '/data'] }],
+    ['spec.scratch_mount', { scratchMounts: Array.from({ length: 65 }, (_, index) => `/data/${index}`) }],
   ])('is refused with the name of the field %s', (field, more) => {
     const refused = (() => {
       try {

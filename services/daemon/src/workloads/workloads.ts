@@ -8,6 +8,7 @@ import type { WorkloadRecord, WorkloadSpec } from '../state/workload-record.ts';
 import { isLive } from '../zones/state.ts';
 import { admitWorkload } from './admission.ts';
 import { bringUpWorkload } from './bring-up.ts';
+import { checkAgainstImage } from './check-against-image.ts';
 import { clearWorkload } from './clear.ts';
 import type { WorkloadDeps } from './deps.ts';
 import { failWorkload, recordExit, recordRun, takeInventory } from './exits.ts';
@@ -62,7 +63,7 @@ export class Workloads implements AsyncDisposable {
       const text = `zone ${spec.zoneId} is ${zone.status.state}; a workload needs one that runs`;
       throw new ConnectError(text, Code.FailedPrecondition);
     }
-    await images.find(spec.image);
+    checkAgainstImage(spec, await images.find(spec.image));
     const record: WorkloadRecord = {
       version: 1,
       id: newWorkloadId(),

@@ -38,7 +38,7 @@ export function zoneConfiguration(
     links: link === undefined ? [] : [linkOf(link)],
     routes: link === undefined ? [] : routesOf(link),
     ...(record.network === undefined ? {} : networkPart(record.network)),
-    resolver: spec.network.dns ?? { nameservers: link?.nameservers ?? [] },
+    resolver: resolverOf(spec.network.dns, link),
     clockUnixNs: BigInt(clock()) * 1_000_000n,
     randomSeed: randomBytes(seedBytes),
     modules: [...modules].map((name) => ({ name, parameters: parametersOf(name) })),
@@ -51,6 +51,12 @@ export function zoneConfiguration(
           : { case: 'diskSerial', value: scratch.serial },
     },
   };
+}
+
+/** Search domains and options alone leave the name servers that the host gives. */
+function resolverOf(dns: ZoneRecord['spec']['network']['dns'], link: ZoneLink | undefined) {
+  const nameservers = dns?.nameservers.length ? dns.nameservers : (link?.nameservers ?? []);
+  return { nameservers, searches: dns?.searches ?? [], options: dns?.options ?? [] };
 }
 
 function linkOf(link: ZoneLink) {

@@ -1,9 +1,10 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { HypervisorCapabilities } from '../hypervisor/hypervisor.ts';
 import { type FieldViolation, invalidArgument } from '../invalid-argument.ts';
-import { kernelCmdlineBytesMax } from '../limits.ts';
 import { annotationViolations, nameViolations } from '../spec-violations.ts';
 import type { ZoneSpec } from '../state/zone-record.ts';
+import { dnsViolations } from './dns-violations.ts';
+import { kernelViolations } from './kernel-violations.ts';
 
 /** Least memory that a zone boots with, MiB. */
 export const minMemoryMib = 64;
@@ -33,6 +34,7 @@ export function completeZoneSpec(spec: ZoneSpec, host: HostLimits): ZoneSpec {
     ...annotationViolations(spec.annotations),
     ...kernelViolations(spec.kernelOptions),
     ...networkViolations(spec.network),
+    ...dnsViolations(spec.network.dns),
     ...cpuViolations(resources, host.cpus),
     ...memoryViolations(resources),
     ...scratchViolations(spec.scratch),
@@ -40,23 +42,6 @@ export function completeZoneSpec(spec: ZoneSpec, host: HostLimits): ZoneSpec {
   if (violations.length > 0) throw invalidArgument(violations);
   checkVirtualization(spec.virtualization, host.hypervisor);
   return { ...spec, resources };
-}
-
-function* kernelViolations(options: ZoneSpec['kernelOptions']): Generator<FieldViolation> {
-  const { cmdline, cmdlineAppend, modules } = options;
-  const words = [...cmdline, cmdlineAppend].join(' ');
-  const field = cmdlineAppend === '' ? 'spec.kernel_options.cmdline' : 'spec.kernel_options.cmdline_append';
-  if (/\p{Cc}/u.test(words)) {
-    yield { field, description: 'the kernel command line has control characters; leave them out' };
-  }
-  if (Buffer.byteLength(words) > kernelCmdlineBytesMax) {
-    yield { field, description: `the kernel command line is longer than ${kernelCmdlineBytesMax} bytes` };
-  }
-  for (const [index, module] of modules.entries()) {
-    if (/^[A-Za-z0-9_-]{1,64}$/.test(module)) continue;
-    const description = `${JSON.stringify(module)} is no module name`;
-    yield { field: `spec.kernel_options.modules[${index}]`, description };
-  }
 }
 
 function* networkViolations(network: ZoneSpec['network']): Generator<FieldViolation> {
