@@ -39,7 +39,7 @@ export interface DomainVif {
   readonly mac: string;
   /**
    * Hands the interface to protect-network under the name it has now; settles when link and policy are in
-   * force. The driver calls it before the machine runs its first instruction.
+   * force. The interface is down until then, and nothing else brings it up.
    */
   readonly attach: (hostInterface: string, signal: AbortSignal) => Promise<void>;
 }

@@ -24,14 +24,14 @@ export interface CreateOptions {
 }
 
 /**
- * Creates a domain that does not run yet. When it fails or is canceled nothing creates any more, and what
+ * Creates a domain, which runs as soon as it is whole. When it fails or is canceled nothing creates any more, and what
  * there is of the domain is the caller's to remove.
  */
 export async function createDomain(options: CreateOptions, signal: AbortSignal): Promise<void> {
   const { tools, configPath, failure, onStarted } = options;
   signal.throwIfAborted();
   // A daemon that is killed leaves no half-made domain that goes on to become a whole one.
-  const guarded = ['--pdeathsig', 'KILL', '--', tools.xl, 'create', '-q', '-e', '-p', configPath];
+  const guarded = ['--pdeathsig', 'KILL', '--', tools.xl, 'create', '-q', '-e', configPath];
   const child = spawn(tools.setpriv, guarded, {
     // A group of its own, which holds the hot-plug scripts too.
     detached: true,

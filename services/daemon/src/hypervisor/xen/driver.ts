@@ -22,6 +22,7 @@ import { type DomainDeps, XenDomain } from './domain.ts';
 import { type BlockDisk, domainConfig, domainName } from './domain-config.ts';
 import { type ListedDomain, parseDomainList } from './domain-list.ts';
 import { createDomainWatch, type WatchDomains } from './domain-watch.ts';
+import { domidOf } from './domid.ts';
 import { createGate } from './gate.ts';
 import { diskBackendNode, linkBackendNode, ownerNode, serialNode } from './nodes.ts';
 import { type DomainRecord, readRecord, writeRecord } from './record.ts';
@@ -84,11 +85,11 @@ class XenHypervisor implements Hypervisor {
       const disks = await blockDisks(spec, deps);
       const domid = await this.#create(spec, disks, record, deps, signal);
       domain = new XenDomain(zoneId, domid, deps);
+      // It boots meanwhile: its disks and links are there for it when their back ends connect.
       await allDone([
         this.#nodes(disks, domid).then((values) => deps.store.write(values)),
         ...spec.links.map((link, index) => attachLink(vif(link), domid, index, deps, signal)),
       ]);
-      await domain.resume(signal);
       await writeRecord(controlFolder, { ...record, phase: 'running' });
       return domain;
     } catch (error) {
@@ -143,7 +144,7 @@ class XenHypervisor implements Hypervisor {
     return [...zones];
   }
 
-  /** Creates the domain, which does not run yet, and gives its number. */
+  /** Creates the domain, which runs from then on, and gives its number. */
   async #create(
     spec: DomainSpec,
     disks: readonly StartDisk[],
@@ -159,8 +160,8 @@ class XenHypervisor implements Hypervisor {
     const onStarted = (creator: DomainRecord['creator']) =>
       writeRecord(controlFolder, { ...record, creator });
     await this.#creating(() => createDomain({ tools: deps.tools, configPath, failure, onStarted }, signal));
-    const domain = await findDomain(zoneId, deps, signal);
-    if (domain !== undefined) return domain.domid;
+    const domid = await domidOf(zoneId, deps.store);
+    if (domid !== undefined) return domid;
     throw new ConnectError(`${failure}: its domain was destroyed at once`, Code.Internal);
   }
 
@@ -173,7 +174,7 @@ class XenHypervisor implements Hypervisor {
     throw new ConnectError(text, Code.AlreadyExists);
   }
 
-  /** What is in xenstore before the domain runs: whose it is, its disks' serials and devices. */
+  /** What the driver adds to xenstore: whose the domain is, and of each disk the serial before the device. */
   async #nodes(disks: readonly StartDisk[], domid: number): Promise<(readonly [string, string])[]> {
     const values: (readonly [string, string])[] = [[ownerNode(domid), await this.#root()]];
     for (const { index, device, serial } of disks) {

@@ -1,8 +1,16 @@
 import { diskDevid } from './virtual-disk.ts';
 
+/** Has a folder for each domain, named by its number. */
+export const domainsNode = '/local/domain';
+
 /** What xenstore holds of a domain. */
 export function domainNode(domid: number): string {
-  return `/local/domain/${domid}`;
+  return `${domainsNode}/${domid}`;
+}
+
+/** Leads to what xenstore holds under the domain's UUID: `/vm/<uuid>`. */
+export function vmNode(domid: number): string {
+  return `${domainNode(domid)}/vm`;
 }
 
 /** The state folder whose zone the domain is. */
