@@ -1,6 +1,7 @@
 import { copyFileSync, existsSync } from 'node:fs';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { checkWhole, isDamage, putAside } from './damaged-database.ts';
 import type { Row, Statement, Value } from './database.ts';
 
 /** What the service's thread asks of the database's. */
@@ -19,7 +20,11 @@ type Answer = DatabaseReply extends infer R ? (R extends { id: number } ? Omit<R
 
 const preparedLimit = 200;
 
-const { path, migrations } = workerData as { path: string; migrations: readonly string[] };
+const { path, migrations, putAsideDamaged } = workerData as {
+  path: string;
+  migrations: readonly string[];
+  putAsideDamaged: boolean;
+};
 const port = parentPort;
 if (port === null) throw new Error('database-worker.ts runs as a worker thread only');
 
@@ -51,9 +56,23 @@ function answer(request: DatabaseRequest): Answer {
 }
 
 function open(): Answer {
+  try {
+    return migrate();
+  } catch (error) {
+    database?.close();
+    database = undefined;
+    if (!putAsideDamaged || !isDamage(error)) throw error;
+    const aside = putAside(path);
+    const answer = migrate();
+    return answer.kind === 'rows' ? { kind: 'rows', rows: [[{ aside, damage: error.message }]] } : answer;
+  }
+}
+
+function migrate(): Answer {
   const existed = existsSync(path);
   database = new DatabaseSync(path);
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
+  checkWhole(database);
   const from = Number(database.prepare('PRAGMA user_version').get()?.user_version ?? 0);
   if (from > migrations.length) {
     return {

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Database, openDatabase, UnexpectedChanges } from './database.ts';
 import { ConfigurationError } from './errors.ts';
 
@@ -72,6 +72,56 @@ test('a database of a newer release is refused as a matter of configuration', as
   await (await openThings([first, second])).close();
   await expect(openThings()).rejects.toThrow(ConfigurationError);
   await expect(openThings()).rejects.toThrow(/schema version 2, this release knows 1/);
+});
+
+test('a torn last frame of the journal costs the commit it belongs to and no other', async () => {
+  const database = await openThings();
+  await database.transaction([insert('a')]);
+  await database.transaction([insert('b')]);
+  await database.transaction([insert('c')]);
+  const torn = join(folder, 'torn.db');
+  // As a crash leaves it: nothing is checkpointed, and the last write is cut.
+  for (const suffix of ['', '-wal']) await cp(join(folder, 'db', `things.db${suffix}`), `${torn}${suffix}`);
+  await truncate(`${torn}-wal`, (await stat(`${torn}-wal`)).size - 100);
+  const reopened = await openDatabase(torn, [first], { logger, putAsideDamaged: true });
+  open.push(reopened);
+  expect(await reopened.read('SELECT id FROM things ORDER BY id')).toEqual([{ id: 'a' }, { id: 'b' }]);
+  expect((await readdir(folder)).filter((name) => name.includes('damaged'))).toEqual([]);
+});
+
+describe('a damaged database', () => {
+  const path = () => join(folder, 'things.db');
+  const spoil: Record<string, () => Promise<void>> = {
+    'that is garbage': () => writeFile(path(), 'this is no database'.repeat(1_000)),
+    'with a page of garbage': async () => {
+      const database = await openDatabase(path(), [first], { logger });
+      await database.transaction(Array.from({ length: 200 }, (_, index) => insert(`thing ${index}`)));
+      await database.close();
+      const bytes = await readFile(path());
+      await writeFile(path(), bytes.fill(0xa5, 8_192, 12_288));
+    },
+  };
+
+  test.each(Object.keys(spoil))('%s is refused and left alone', async (how) => {
+    await spoil[how]?.();
+    const before = await readFile(path());
+    await expect(openDatabase(path(), [first], { logger })).rejects.toThrow(path());
+    expect(await readFile(path())).toEqual(before);
+  });
+
+  test.each(Object.keys(spoil))('%s is put aside for who can do without, and named', async (how) => {
+    await spoil[how]?.();
+    const before = await readFile(path());
+    const lines: string[] = [];
+    const told = pino({ level: 'error' }, { write: (line) => lines.push(line) });
+    const database = await openDatabase(path(), [first], { logger: told, putAsideDamaged: true });
+    open.push(database);
+    expect(await database.read('SELECT id FROM things')).toEqual([]);
+    const aside = (await readdir(folder)).filter((name) => name.startsWith('things.db.damaged-'));
+    expect(aside).toHaveLength(1);
+    expect(lines.join()).toContain(`put aside as ${join(folder, aside[0] ?? '')}`);
+    expect(await readFile(join(folder, aside[0] ?? ''))).toEqual(before);
+  });
 });
 
 test('after it is closed, nothing is taken any more', async () => {

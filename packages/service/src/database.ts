@@ -35,6 +35,15 @@ export interface Database {
 /** Requests on their way to the worker; further ones are refused rather than piled up. */
 const pendingLimit = 20_000;
 
+export interface DatabaseOptions {
+  readonly logger: Pick<Logger, 'info' | 'error'>;
+  /**
+   * A damaged file gets another name, `<path>.damaged-<time>`, and an empty database takes its place; for who can
+   * do without. Otherwise it is an error, and the file stays as it is.
+   */
+  readonly putAsideDamaged?: boolean;
+}
+
 /**
  * Opens, and when needed creates (0600, folder 0700) or migrates, a database. `migrations[n]` takes it from
  * version n to n + 1; the file as it was is kept beside it as `<path>.v<n>`. Throws ConfigurationError when
@@ -43,11 +52,11 @@ const pendingLimit = 20_000;
 export async function openDatabase(
   path: string,
   migrations: readonly string[],
-  { logger }: { logger: Pick<Logger, 'info' | 'error'> },
+  { logger, putAsideDamaged = false }: DatabaseOptions,
 ): Promise<Database> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   const worker = new Worker(new URL('./database-worker.ts', import.meta.url), {
-    workerData: { path, migrations },
+    workerData: { path, migrations, putAsideDamaged },
   });
   const pending = new Map<number, PromiseWithResolvers<DatabaseReply>>();
   let nextId = 1;
@@ -99,8 +108,11 @@ export async function openDatabase(
 
   try {
     const migrated = await call({ kind: 'open' });
-    const from = migrated[0]?.[0]?.from;
-    if (from !== undefined && from !== migrations.length) {
+    const { from, aside, damage } = migrated[0]?.[0] ?? {};
+    if (aside !== undefined) {
+      const text = `the database ${path} is damaged and was put aside as ${aside}; an empty one takes its place`;
+      logger.error({ database: path, aside, damage }, text);
+    } else if (from !== undefined && from !== migrations.length) {
       logger.info({ database: path, from, to: migrations.length }, 'database migrated');
     }
     await chmod(path, 0o600);

@@ -49,7 +49,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
 
   const hostUuid = await loadHostUuid(paths.hostUuid);
   const database = parts.adopt(
-    await openDatabase(paths.database('daemon'), migrations, { logger }),
+    await openDatabase(paths.database('daemon'), migrations, { logger, putAsideDamaged: true }),
     (opened) => opened.close(),
   );
   const state = await openState(database);
