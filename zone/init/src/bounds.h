@@ -26,6 +26,9 @@ enum {
   exec_limit = 64,
   workload_limit = 128,
   dial_limit = 64,
+  /* Modules with parameters, and further images with modules or firmware. */
+  module_limit = 64,
+  addon_limit = 16,
   stream_limit = exec_limit + workload_limit + dial_limit,
   /* Bytes taken from the carrier, and frames written to it, before other work gets its turn. */
   read_turn_bytes = 256 * 1024,

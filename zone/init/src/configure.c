@@ -27,6 +27,8 @@ static struct timer deadline;
 static bool active, carried_out;
 static unsigned step;
 static char subject[160];
+/* Why a step failed, where errno says too little. */
+static const char *reason;
 
 bool configure_done(void) { return carried_out; }
 bool configure_has_scratch(void) { return storage_has_scratch(); }
@@ -58,7 +60,12 @@ static enum outcome set_hostname(const idm_ConfigureRequest *wanted) {
 
 static enum outcome mount_addons(const idm_ConfigureRequest *wanted) {
   name_subject("addons disk", wanted->addons_disk_serial);
-  return outcome_of(storage_mount_addons(wanted->addons_disk_serial));
+  enum outcome outcome = outcome_of(storage_mount_addons(wanted->addons_disk_serial));
+  for (size_t i = 0; outcome == outcome_done && i < wanted->addon_disk_serials.count; i++) {
+    name_subject("addon disk", wanted->addon_disk_serials.items[i]);
+    outcome = outcome_of(storage_mount_addon(i, wanted->addon_disk_serials.items[i]));
+  }
+  return outcome;
 }
 
 static enum outcome load_modules(const idm_ConfigureRequest *wanted) {
@@ -75,7 +82,8 @@ static enum outcome load_modules(const idm_ConfigureRequest *wanted) {
           !slice_to_string(module->parameters.items[p], parameters + used, sizeof parameters - used))
         return outcome_failed;
     }
-    if (!modules_load(name, parameters)) return outcome_failed;
+    reason = modules_load(name, parameters);
+    if (reason) return outcome_failed;
   }
   return outcome_done;
 }
@@ -124,7 +132,12 @@ static enum outcome apply_sysctls(const idm_ConfigureRequest *wanted) {
     if (!strchr(key, '/'))
       for (; *key; key++)
         if (*key == '.') *key = '/';
-    if (!file_set(path, value)) return outcome_failed;
+    if (file_set(path, value)) continue;
+    if (errno == ENOENT)
+      reason = "the zone's kernel has no such setting; if it comes with a module, have that loaded";
+    else if (errno == EINVAL || errno == ERANGE)
+      reason = "the kernel does not take this value";
+    return outcome_failed;
   }
   return outcome_done;
 }
@@ -168,11 +181,12 @@ static void timed_out(struct timer *timer) {
 static void advance(void) {
   for (; step < sizeof steps / sizeof *steps; step++) {
     snprintf(subject, sizeof subject, "%s", steps[step].name);
+    reason = NULL;
     enum outcome outcome = steps[step].carry_out(&request.request.configure);
     if (outcome == outcome_waiting) return;
     if (outcome == outcome_done) continue;
-    reply_error(&answer, errno == EINVAL ? code_invalid_argument : code_internal, "configure %s: %s: %s",
-                steps[step].name, subject, strerror(errno));
+    enum code code = reason ? code_failed_precondition : errno == EINVAL ? code_invalid_argument : code_internal;
+    reply_error(&answer, code, "configure %s: %s: %s", steps[step].name, subject, reason ? reason : strerror(errno));
     finish();
     return;
   }

@@ -6,8 +6,10 @@
 #include <sys/stat.h>
 #include <sys/utsname.h>
 
+#include "bounds.h"
 #include "disks.h"
 #include "files.h"
+#include "idm.h"
 #include "modules.h"
 
 static bool addons_mounted, scratch_mounted;
@@ -44,6 +46,38 @@ enum storage_result storage_mount_addons(struct slice serial) {
     return storage_failed;
   addons_mounted = true;
   return show_modules() ? storage_mounted : storage_failed;
+}
+
+/* The kernel looks in one folder besides its own. */
+static void show_firmware(const char *folder) {
+  static bool shown;
+  struct stat status;
+  if (shown || stat(folder, &status) != 0) return;
+  shown = file_set("/sys/module/firmware_class/parameters/path", folder);
+  if (!shown) warn("firmware in %s is not found: %m", folder);
+}
+
+enum storage_result storage_mount_addon(size_t index, struct slice serial) {
+  static bool mounted[addon_limit];
+  char device[disk_path_bytes], folder[64], part[80];
+  struct stat status;
+  if (index >= addon_limit) {
+    errno = EINVAL;
+    return storage_failed;
+  }
+  if (mounted[index]) return storage_mounted;
+  enum storage_result found = find(serial, device);
+  if (found != storage_mounted) return found;
+  snprintf(folder, sizeof folder, "/run/addons/%zu", index);
+  if (!folder_make("/run/addons", 0755) || !folder_make(folder, 0755) ||
+      mount(device, folder, "squashfs", MS_RDONLY | MS_NODEV | MS_NOSUID, NULL) != 0)
+    return storage_failed;
+  mounted[index] = true;
+  snprintf(part, sizeof part, "%s/modules", folder);
+  if (stat(part, &status) == 0) modules_add_folder(part);
+  snprintf(part, sizeof part, "%s/firmware", folder);
+  show_firmware(part);
+  return storage_mounted;
 }
 
 enum storage_result storage_mount_scratch(const idm_Scratch *scratch) {

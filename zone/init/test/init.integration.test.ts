@@ -151,6 +151,28 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
       connection.request({ case: 'configure', value: { modules: [{ name: 'no_such_module' }] } }),
     );
     expect(module.message).toContain('no_such_module');
+    const parameter = await failure(
+      connection.request({
+        case: 'configure',
+        value: { modules: [{ name: 'ifb', parameters: ['numifbs=1', 'no_such_parameter=1'] }] },
+      }),
+    );
+    expect(parameter).toMatchObject({ code: Code.FailedPrecondition });
+    expect(parameter.message).toMatch(/module ifb: it has no parameter no_such_parameter$/);
+    const late = await failure(
+      connection.request({
+        case: 'configure',
+        value: { modules: [{ name: 'dummy', parameters: ['numdummies=3'] }] },
+      }),
+    );
+    expect(late.message).toMatch(/module dummy: it is in the kernel already and numdummies cannot be set/);
+    const value = await failure(
+      connection.request({
+        case: 'configure',
+        value: { sysctls: [{ key: 'net.ipv4.ip_forward', value: 'maybe' }] },
+      }),
+    );
+    expect(value.message).toMatch(/net\.ipv4\.ip_forward: the kernel does not take this value$/);
     const link = await failure(
       connection.request(
         { case: 'configure', value: { links: [{ mac: '02:00:00:00:00:77', name: 'x0' }] } },
@@ -256,7 +278,9 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
     await collect(stream, { until: (seen) => seen.includes('started') });
     stream.close();
     for (let count = 3; count > 1; await delay(20)) {
-      count = (await metrics()).processes.filter(({ command }) => String(Buffer.from(command)) === 'sleep').length;
+      count = (await metrics()).processes.filter(
+        ({ command }) => String(Buffer.from(command)) === 'sleep',
+      ).length;
     }
     await destroy(connection, workload);
   });
@@ -443,7 +467,9 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
     expect(inventory.workloads).toEqual([]);
     expect(inventory.diskSerials).toContain(addonsSerial);
     await expect
-      .poll(async () => (await metrics()).processes.map(({ command }) => String(Buffer.from(command))), { timeout: 10_000 })
+      .poll(async () => (await metrics()).processes.map(({ command }) => String(Buffer.from(command))), {
+        timeout: 10_000,
+      })
       .toEqual(['init']);
     await expect
       .poll(async () => Number((await metrics()).initResidentBytes), { timeout: 10_000 })
