@@ -3,7 +3,11 @@
  * matter: the host's channel first. Filesystems that are rarely wanted stay in the addons.
  */
 export const bootModules = {
-  qemu: ['virtio_pci', 'virtio_console', 'virtio_scsi', 'sd_mod', 'virtio_net', 'squashfs', 'overlay'],
+  qemu: [
+    ...['virtio_pci', 'virtio_console', 'virtio_scsi', 'sd_mod', 'virtio_net', 'squashfs', 'overlay'],
+    // On Xen the kernel has its own.
+    'virtio_balloon',
+  ],
   // The zone offers the channel: it grants pages (gntalloc) and maps none (gntdev).
   xen: ['xen_evtchn', 'xen_gntalloc', 'xen_blkfront', 'xen_netfront', 'squashfs', 'overlay'],
 } as const satisfies Record<string, readonly string[]>;

@@ -5,6 +5,7 @@
 
 #include "clock.h"
 #include "configure.h"
+#include "cpus.h"
 #include "disks.h"
 #include "entropy.h"
 #include "metrics.h"
@@ -69,6 +70,9 @@ void dispatch_request(const idm_Request *request, struct slice raw, const struct
       break;
     case idm_Request_shutdown_tag:
       shutdown_zone(request->request.shutdown.grace_ms, &reply);
+      break;
+    case idm_Request_set_cpus_tag:
+      cpus_set(&request->request.set_cpus, &reply);
       break;
     default:
       reply_error(&reply, code_unimplemented, "the zone knows no request of this kind");

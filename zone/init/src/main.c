@@ -9,6 +9,7 @@
 
 #include "cgroup.h"
 #include "configure.h"
+#include "cpus.h"
 #include "crash.h"
 #include "files.h"
 #include "hypervisor.h"
@@ -37,6 +38,7 @@ static void devices_changed(void) {
   if (!idm_attached()) idm_attach(open_carrier());
   workloads_disks_changed();
   configure_devices_changed();
+  cpus_devices_changed();
 }
 
 /* Only faults and the death of children reach init; it holds all else back. */

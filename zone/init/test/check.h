@@ -19,7 +19,7 @@ struct test {
   } while (0)
 
 extern const struct test frame_tests[], ring_tests[], outbox_tests[], idm_tests[], message_tests[], input_tests[], dial_tests[],
-    reap_tests[], vchan_tests[], xen_disk_tests[], metrics_tests[];
+    reap_tests[], vchan_tests[], xen_disk_tests[], cpu_list_tests[], metrics_tests[];
 
 /* Folder with the shared vectors. */
 extern const char *vectors_folder;

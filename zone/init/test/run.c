@@ -10,7 +10,7 @@ int main(int count, char **arguments) {
   } groups[] = {{"frame", frame_tests}, {"ring", ring_tests},   {"outbox", outbox_tests},
                 {"message", message_tests}, {"idm", idm_tests}, {"input", input_tests},
                 {"dial", dial_tests},   {"reap", reap_tests},   {"vchan", vchan_tests}, {"xen_disk", xen_disk_tests},
-                {"metrics", metrics_tests}};
+                {"cpu_list", cpu_list_tests}, {"metrics", metrics_tests}};
   unsigned passed = 0;
   if (count > 1) vectors_folder = arguments[1];
   setvbuf(stdout, NULL, _IOLBF, 0);
