@@ -98,6 +98,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     storage,
     network,
     bootImages,
+    images,
     logger,
     background,
     openLink: (domain: Parameters<ZoneSupervisor['takeOver']>[1], events: object) =>

@@ -17,7 +17,6 @@ import type { ZoneDisk, ZoneLink, ZoneRecord, ZoneSpec } from '../state/zone-rec
 import { decodeReservationId } from './decode-id.ts';
 import { toDomainImage, toWireImage } from './image-wire.ts';
 import { toWireZoneNetwork } from './network-config-wire.ts';
-import { refuseFields } from './refuse-fields.ts';
 
 const policies = [
   ['unknown', ZoneResourceAdjustmentPolicy.UNKNOWN],
@@ -48,14 +47,11 @@ const states: Record<ZoneRecord['status']['state'], ZoneState> = {
   destroyed: ZoneState.DESTROYED,
 };
 
-/** What the caller asks for; 0 and empty where it leaves the choice. UNIMPLEMENTED names what is not done yet. */
+/** What the caller asks for; 0 and empty where it leaves the choice. */
 export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
   const options = wire.kernelOptions;
   const resources = wire.initialResources;
   const network = wire.networkOptions;
-  refuseFields('a zone', {
-    addons: wire.addons.length > 0,
-  });
   const dns = network?.dnsConfig;
   const assumed = network?.assumeNetworkReservation ?? '';
   return {
@@ -87,6 +83,7 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
       ),
     },
     annotations: wire.annotations.map(({ key, value }) => ({ key, value })),
+    addons: wire.addons.map((addon, index) => toDomainImage(addon, `spec.addons[${index}]`)),
     devices: wire.devices.map(({ name }) => name),
     network: {
       backend: toNetworkBackend(network?.backend ?? ZoneNetworkBackend.DEFAULT),
@@ -155,6 +152,7 @@ function toWireSpec(spec: ZoneSpec, resources: ReturnType<typeof toWireResources
     },
     initialResources: resources,
     annotations: spec.annotations,
+    addons: spec.addons.map(toWireImage),
     devices: spec.devices.map((name) => ({ name })),
     networkOptions: {
       backend: wireOf(networkBackends, network.backend),

@@ -5,9 +5,10 @@ import type { ConfigureRequestSchema as StorageConfigureSchema } from '@protect/
 import type { State } from '../state/state.ts';
 import type { ZoneRecord } from '../state/zone-record.ts';
 import { workloadDiskSerial } from '../workloads/deps.ts';
+import { addonSerial, kernelAddonsSerial } from '../zones/addons.ts';
 
 /** Serials of the zone's own disks; each zone keeps those it has. */
-const zoneDiskSerials = ['addons', 'scratch'];
+const zoneDiskSerials = [kernelAddonsSerial, 'scratch'];
 
 /** Zones that may have something on the host. */
 function retainedZones(state: State): ZoneRecord[] {
@@ -28,6 +29,7 @@ export function storageConfiguration(
       generation: BigInt(zone.generation),
       diskSerials: [
         ...zoneDiskSerials,
+        ...zone.spec.addons.map((_, index) => addonSerial(index)),
         ...state.workloadsOf(zone.id).map(({ id }) => workloadDiskSerial(id)),
       ],
     })),

@@ -41,6 +41,8 @@ export const zoneSpec = z.object({
     policy: z.enum(['unknown', 'static', 'dynamic']),
   }),
   annotations: z.array(keyValue),
+  /** Images that the zone mounts besides its kernel's; records of earlier releases have none. */
+  addons: z.array(imageSpec).default([]),
   /** Names of PCI devices of daemon.toml; records of earlier releases have none. */
   devices: z.array(z.string()).default([]),
   network: z.object({

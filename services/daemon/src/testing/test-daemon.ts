@@ -106,6 +106,7 @@ export async function testHost() {
         storage,
         network,
         bootImages,
+        images,
         logger,
         background,
         openLink: ({ zoneId }: { zoneId: Parameters<typeof machines.machines.get>[0] }) => {

@@ -3,6 +3,7 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { shortId } from '@protect/config/ids';
 import type { ConfigureRequestSchema } from '@protect/proto/idm';
 import type { ZoneLink, ZoneRecord } from '../state/zone-record.ts';
+import { kernelAddonsSerial } from './addons.ts';
 import { networkPart } from './external-network.ts';
 
 /** Bytes of randomness that a zone gets from its host. */
@@ -24,7 +25,9 @@ export function zoneConfiguration(
   const { spec, placement } = record;
   const link = placement?.link;
   const scratch = placement?.disks.find((disk) => disk.purpose === 'scratch');
-  const addons = placement?.disks.find((disk) => disk.purpose === 'addons');
+  const addons = (placement?.disks ?? []).flatMap(({ purpose, serial }) =>
+    purpose === 'addons' ? [serial] : [],
+  );
   const parametersOf = (module: string) =>
     spec.kernelOptions.moduleParameters
       .filter((parameter) => parameter.module === module)
@@ -43,7 +46,8 @@ export function zoneConfiguration(
     randomSeed: randomBytes(seedBytes),
     modules: [...modules].map((name) => ({ name, parameters: parametersOf(name) })),
     sysctls: spec.kernelOptions.sysctls,
-    addonsDiskSerial: addons?.serial ?? '',
+    addonsDiskSerial: addons.find((serial) => serial === kernelAddonsSerial) ?? '',
+    addonDiskSerials: addons.filter((serial) => serial !== kernelAddonsSerial),
     scratch: {
       backend:
         scratch === undefined

@@ -11,13 +11,11 @@ import {
   type ZoneRecord,
   zoneUid,
 } from '../state/zone-record.ts';
+import { findAddons, kernelAddonsSerial } from './addons.ts';
 import type { ZoneDeps } from './deps.ts';
 import { toZoneLink } from './zone-link.ts';
 
 const linkKinds = { tap: LinkKind.TAP, vif: LinkKind.VIF } as const;
-
-/** Serial of the disk with a kernel's modules. */
-const addonsSerial = 'addons';
 
 export interface LaunchedZone {
   readonly domain: Domain;
@@ -98,7 +96,7 @@ export async function launchZone(
   return { domain, placement };
 }
 
-/** The zone's disk folder, its scratch disk if it has one, and the disk with its kernel's modules. */
+/** The zone's disk folder, its scratch disk if it has one, and the disks with its kernel's modules and its addons. */
 async function bootDisks(
   deps: ZoneDeps,
   record: ZoneRecord,
@@ -117,17 +115,21 @@ async function bootDisks(
   );
   const disks = scratch === undefined ? [] : [toZoneDisk('scratch', scratch)];
   const { addonsPath } = await kernelImage;
-  if (addonsPath === undefined) return disks;
-  const { disk } = await patientCall(
-    'protect-storage',
-    (call) =>
-      deps.storage.provideDisk(
-        { ...zone, serial: addonsSerial, readOnly: true, source: { case: 'imagePath', value: addonsPath } },
-        { signal: call },
-      ),
-    signal,
-  );
-  return disk === undefined ? disks : [...disks, toZoneDisk('addons', disk)];
+  const addons = await findAddons(deps.images, record.spec.addons);
+  if (addonsPath !== undefined) addons.unshift({ serial: kernelAddonsSerial, path: addonsPath });
+  for (const { serial, path } of addons) {
+    const { disk } = await patientCall(
+      'protect-storage',
+      (call) =>
+        deps.storage.provideDisk(
+          { ...zone, serial, readOnly: true, source: { case: 'imagePath', value: path } },
+          { signal: call },
+        ),
+      signal,
+    );
+    if (disk !== undefined) disks.push(toZoneDisk('addons', disk));
+  }
+  return disks;
 }
 
 /**

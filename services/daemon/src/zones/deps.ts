@@ -5,6 +5,7 @@ import type { Domain, Hypervisor } from '../hypervisor/hypervisor.ts';
 import type { IdmLink, IdmLinkOptions } from '../idm/link.ts';
 import type { NetworkClient, StorageClient } from '../peers/peer-clients.ts';
 import type { State } from '../state/state.ts';
+import type { ImageLookup } from '../workloads/deps.ts';
 import type { Workloads } from '../workloads/workloads.ts';
 import type { BootImages } from './boot-images.ts';
 
@@ -17,6 +18,7 @@ export interface ZoneDeps {
   readonly storage: StorageClient;
   readonly network: NetworkClient;
   readonly bootImages: BootImages;
+  readonly images: ImageLookup;
   readonly logger: Logger;
   readonly openLink: (domain: Domain, events: Pick<IdmLinkOptions, 'onEvent'>) => IdmLink;
   readonly background: (name: string, work: Promise<unknown>) => void;

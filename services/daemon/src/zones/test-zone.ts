@@ -23,6 +23,7 @@ export function askedZoneSpec(more: Partial<ZoneSpec> = {}): ZoneSpec {
       policy: 'unknown',
     },
     annotations: [],
+    addons: [],
     devices: [],
     network: { backend: 'default', retainReservation: false },
     virtualization: 'unknown',

@@ -1,6 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { HypervisorCapabilities } from '../hypervisor/hypervisor.ts';
 import { type FieldViolation, invalidArgument } from '../invalid-argument.ts';
+import { addonsMax } from '../limits.ts';
 import { annotationViolations, nameViolations } from '../spec-violations.ts';
 import type { ZoneSpec } from '../state/zone-record.ts';
 import { dnsViolations } from './dns-violations.ts';
@@ -38,6 +39,7 @@ export function completeZoneSpec(spec: ZoneSpec, host: HostLimits): ZoneSpec {
     ...cpuViolations(resources, host.cpus),
     ...memoryViolations(resources),
     ...scratchViolations(spec.scratch),
+    ...addonViolations(spec.addons),
   ];
   if (violations.length > 0) throw invalidArgument(violations);
   checkVirtualization(spec.virtualization, host.hypervisor);
@@ -55,6 +57,12 @@ function* scratchViolations(scratch: ZoneSpec['scratch']): Generator<FieldViolat
   if (scratch.kind !== 'image' || scratch.sizeMib >= minScratchMib) return;
   const description = `a scratch disk of ${scratch.sizeMib} MiB is too small; ${minScratchMib} MiB is the least`;
   yield { field: 'spec.scratch_disk.image.size', description };
+}
+
+function* addonViolations(addons: ZoneSpec['addons']): Generator<FieldViolation> {
+  if (addons.length <= addonsMax) return;
+  const description = `${addons.length} addon images; at most ${addonsMax} are taken`;
+  yield { field: 'spec.addons', description };
 }
 
 function checkVirtualization(asked: ZoneSpec['virtualization'], hypervisor: HostLimits['hypervisor']): void {

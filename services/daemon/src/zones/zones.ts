@@ -3,6 +3,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { newZoneId, type ZoneId } from '@protect/config/ids';
 import { createLocks } from '@protect/service/locks';
 import type { ZoneNetwork, ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
+import { findAddons } from './addons.ts';
 import { admit, freeSlot, type HostMemory, readHostMemory } from './admission.ts';
 import type { ZoneDeps } from './deps.ts';
 import { configureNetwork } from './external-network.ts';
@@ -32,7 +33,7 @@ export class Zones {
 
   /** Accepts a zone and goes on to make it; its state tells the outcome. */
   async create(asked: ZoneSpec): Promise<ZoneId> {
-    const { state, config, supervisor, bootImages, hypervisor, network } = this.#deps;
+    const { state, config, supervisor, bootImages, images, hypervisor, network } = this.#deps;
     const { hostMemory = readHostMemory } = this.#deps;
     const spec = completeZoneSpec(asked, {
       cpus: this.#deps.hostCpus ?? availableParallelism(),
@@ -41,6 +42,7 @@ export class Zones {
     });
     await bootImages.check(spec.kernel);
     await bootImages.check(spec.initrd);
+    await findAddons(images, spec.addons);
     checkScratch(spec, config.block);
     checkPciDevices(spec, config.pci, hypervisor.capabilities);
     const { assumeReservation } = spec.network;
