@@ -25,6 +25,7 @@ import { createIdmPublisher } from './idm/publisher.ts';
 import { createIdmSnoop, jointTap } from './idm/snoop.ts';
 import { createImageLookup } from './images/image-lookup.ts';
 import { storedReference } from './images/stored-boot-image.ts';
+import { createZoneMetrics } from './metrics/zone-metrics.ts';
 import { createConfigurator } from './peers/configurator.ts';
 import { serveControl } from './serve-control.ts';
 import { migrations } from './state/migrations.ts';
@@ -156,6 +157,8 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     hostStatus,
     zones,
     supervisor,
+    hypervisor,
+    zoneMetrics: createZoneMetrics({ zones, supervisor, logger }),
     network,
     workloads,
     imageStore,

@@ -75,6 +75,18 @@ export const snoopQueueMaxBytes = 4 * 1024 * 1024;
 /** Bytes of packets under way to those who listen on NATS; packets beyond are skipped, and counted. */
 export const idmUnderWayBytesMax = 1024 * 1024;
 
+/** How long a zone and its hypervisor may take to tell their metrics, ms. */
+export const metricAnswerMs = 3_000;
+
+/** Processes of a zone in its metrics, as many as its init tells of. */
+export const metricProcessesMax = 256;
+
+/** Processors of a zone in its metrics, as many as its init tells of. */
+export const metricCpusMax = 256;
+
+/** Bytes of each thing that a zone's process says of itself in metrics. */
+export const metricStringBytesMax = 256;
+
 /** How long the next chunk of an uploaded image may take, ms. */
 export const uploadStallMs = 60_000;
 

@@ -168,7 +168,7 @@ const cases: { readonly [M in MethodName]: readonly Case<M>[] } = {
       timeoutMs: 50,
     },
   ],
-  readZoneMetrics: [noZoneId, unknownZone],
+  readZoneMetrics: [noZoneId, unknownZone, { request: { zoneId: gone.id }, code: 'FailedPrecondition' }],
   monitorZoneKernelEvents: [noZoneId, unknownZone],
   createWorkload: [
     { request: {}, code: 'InvalidArgument', fields: ['spec'] },
@@ -219,7 +219,7 @@ const cases: { readonly [M in MethodName]: readonly Case<M>[] } = {
   getWorkload: [noWorkloadId, unknownWorkload],
   watchEvents: [{ request: {}, code: 'DeadlineExceeded', timeoutMs: 50 }],
   readHypervisorConsole: [{ request: {}, code: 'FailedPrecondition' }],
-  hypervisorDebugInfo: [],
+  hypervisorDebugInfo: [{ request: {}, code: 'FailedPrecondition' }],
   setHostPowerManagementPolicy: [ok, { request: { smtAwareness: true }, code: 'FailedPrecondition' }],
   dialNetworkSocket: [
     { request: {}, code: 'InvalidArgument', fields: ['start'] },

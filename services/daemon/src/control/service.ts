@@ -14,6 +14,7 @@ import { getHostCpuTopology } from './get-host-cpu-topology.ts';
 import { getHostStatus } from './get-host-status.ts';
 import { getWorkload } from './get-workload.ts';
 import { getZone } from './get-zone.ts';
+import { hypervisorDebugInfo } from './hypervisor-debug-info.ts';
 import { importImage } from './import-image.ts';
 import { listDevices } from './list-devices.ts';
 import { listImages } from './list-images.ts';
@@ -21,6 +22,8 @@ import { listNetworkReservations } from './list-network-reservations.ts';
 import { listWorkloads } from './list-workloads.ts';
 import { listZones } from './list-zones.ts';
 import { pullImage } from './pull-image.ts';
+import { readHypervisorConsole } from './read-hypervisor-console.ts';
+import { readZoneMetrics } from './read-zone-metrics.ts';
 import { removeImage } from './remove-image.ts';
 import { resolveWorkloadId } from './resolve-workload-id.ts';
 import { resolveWorkloadIds } from './resolve-workload-ids.ts';
@@ -31,6 +34,7 @@ import { snoopIdm } from './snoop-idm.ts';
 import { startWorkload } from './start-workload.ts';
 import { stopWorkload } from './stop-workload.ts';
 import { unimplemented } from './unimplemented.ts';
+import { updateZoneResources } from './update-zone-resources.ts';
 import { watchEvents } from './watch-events.ts';
 
 /** The control API, one file for each method. */
@@ -66,12 +70,12 @@ export function controlService(deps: ControlDeps): ControlMethods {
     createNetworkReservation: createNetworkReservation(deps),
     destroyNetworkReservation: destroyNetworkReservation(deps),
     listNetworkReservations: listNetworkReservations(deps),
-    updateZoneResources: unimplemented('UpdateZoneResources'),
+    updateZoneResources: updateZoneResources(deps),
     configureZoneNetwork: configureZoneNetwork(deps),
-    readZoneMetrics: unimplemented('ReadZoneMetrics'),
+    readZoneMetrics: readZoneMetrics(deps),
     monitorZoneKernelEvents: unimplemented('MonitorZoneKernelEvents'),
-    readHypervisorConsole: unimplemented('ReadHypervisorConsole'),
-    hypervisorDebugInfo: unimplemented('HypervisorDebugInfo'),
+    readHypervisorConsole: readHypervisorConsole(deps),
+    hypervisorDebugInfo: hypervisorDebugInfo(deps),
     dialNetworkSocket: dialNetworkSocket(deps),
   };
 }

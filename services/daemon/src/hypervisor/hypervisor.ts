@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ZoneId } from '@protect/config/ids';
+import type { DomainUsage } from './domain-usage.ts';
 
 /** What a driver can do; callers ask this instead of the driver's name. */
 export interface HypervisorCapabilities {
@@ -98,6 +99,8 @@ export interface Domain {
   detachDisk(serial: string, signal: AbortSignal): Promise<void>;
   /** Serials of the hot-plugged disks, as the hypervisor tells. */
   listDisks(signal: AbortSignal): Promise<readonly string[]>;
+  /** What the hypervisor counts of the machine. */
+  usage(signal: AbortSignal): Promise<DomainUsage>;
   pause(signal: AbortSignal): Promise<void>;
   resume(signal: AbortSignal): Promise<void>;
   /** Ends the machine at once and settles when nothing of it is left on the host. Idempotent. */
@@ -118,4 +121,8 @@ export interface Hypervisor {
   adopt(zoneId: ZoneId, signal: AbortSignal): Promise<Domain | undefined>;
   /** Ids of all zones that have a machine here, ours alone. */
   list(signal: AbortSignal): Promise<readonly ZoneId[]>;
+  /** What the hypervisor has printed. FAILED_PRECONDITION where it keeps no messages, naming a driver that does. */
+  readConsole(signal: AbortSignal): Promise<string>;
+  /** All that it tells of host, machines and devices, for JSON. FAILED_PRECONDITION as for its console. */
+  debugInfo(signal: AbortSignal): Promise<object>;
 }

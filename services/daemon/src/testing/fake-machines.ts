@@ -4,6 +4,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/config/ids';
 import { HelloSchema, type Response, ResponseSchema } from '@protect/proto/idm';
 import type { Domain, DomainEnd, DomainSpec, Hypervisor } from '../hypervisor/hypervisor.ts';
+import { untold } from '../hypervisor/qemu/untold.ts';
 import type { IdmConnection, RequestInit } from '../idm/connection.ts';
 import type { IdmLink } from '../idm/link.ts';
 
@@ -50,6 +51,8 @@ export function fakeHypervisor() {
     },
     adopt: async (zoneId) => machines.get(zoneId)?.domain,
     list: async () => [...machines.keys()],
+    readConsole: () => Promise.reject(untold('a console')),
+    debugInfo: () => Promise.reject(untold('debug information')),
   };
   return {
     hypervisor,
@@ -69,6 +72,15 @@ export function fakeHypervisor() {
   };
 }
 
+/** What the hypervisor counts of every machine in a test. */
+const usage = {
+  cpuSeconds: 2,
+  vcpus: [{ cpu: 0, seconds: 1.5 }],
+  memoryMaxBytes: 256 * 1024 ** 2,
+  memoryTotalBytes: 200 * 1024 ** 2,
+  memoryOutstandingBytes: undefined,
+};
+
 function fakeMachine(zoneId: ZoneId, gone: () => void): FakeMachine {
   const ended = Promise.withResolvers<DomainEnd>();
   const disks = new Set<string>();
@@ -86,6 +98,7 @@ function fakeMachine(zoneId: ZoneId, gone: () => void): FakeMachine {
     attachDisk: async ({ serial }) => void disks.add(serial),
     detachDisk: async (serial) => void disks.delete(serial),
     listDisks: async () => [...disks],
+    usage: async () => usage,
     pause: async () => undefined,
     resume: async () => undefined,
     destroy: async () => end({ kind: 'lost', message: 'destroyed' }),

@@ -6,6 +6,7 @@ import { parseDaemonConfig } from '@protect/config/daemon-config';
 import { statePaths } from '@protect/config/paths';
 import type { Database, Row, Statement } from '@protect/service/database';
 import { pino } from 'pino';
+import { createZoneMetrics } from '../metrics/zone-metrics.ts';
 import { openState, type State } from '../state/state.ts';
 import { Workloads } from '../workloads/workloads.ts';
 import { createBootImages } from '../zones/boot-images.ts';
@@ -124,6 +125,7 @@ export async function testHost() {
         workloads,
         supervisor,
         zones,
+        zoneMetrics: createZoneMetrics({ zones, supervisor, logger }),
         failures,
         async [Symbol.asyncDispose]() {
           await supervisor[Symbol.asyncDispose]();

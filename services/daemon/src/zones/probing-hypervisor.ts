@@ -36,5 +36,7 @@ export function probingHypervisor(
     },
     adopt: (zoneId, signal) => hypervisor.adopt(zoneId, signal),
     list: (signal) => hypervisor.list(signal),
+    readConsole: (signal) => hypervisor.readConsole(signal),
+    debugInfo: (signal) => hypervisor.debugInfo(signal),
   };
 }

@@ -6,12 +6,14 @@ import type { Logger } from 'pino';
 import { z } from 'zod';
 import { emptyControlFolder } from '../control-folder.ts';
 import { settledWithin } from '../deadline.ts';
+import type { DomainUsage } from '../domain-usage.ts';
 import type { Domain, DomainDisk, DomainEnd } from '../hypervisor.ts';
 import { isRunning, kill, type ProcessIdentity } from '../process-identity.ts';
 import { removeGroups } from './cgroup.ts';
 import { connectControlSocket } from './control-socket.ts';
 import { QemuDisks } from './disks.ts';
 import type { QmpClient, QmpEvent } from './qmp.ts';
+import { readUsage } from './usage.ts';
 
 /** Milliseconds that QEMU has to end by itself before it is killed. */
 const quitDeadlineMs = 2_000;
@@ -131,6 +133,10 @@ export class QemuDomain implements Domain {
 
   listDisks(signal: AbortSignal): Promise<readonly string[]> {
     return this.#disks.list(signal);
+  }
+
+  usage(signal: AbortSignal): Promise<DomainUsage> {
+    return readUsage(this.#process, this.#qmp, signal);
   }
 
   async pause(signal: AbortSignal): Promise<void> {

@@ -13,6 +13,7 @@ import { type DomainProcess, QemuDomain, reap } from './domain.ts';
 import { type LaunchedProcess, launch } from './launch.ts';
 import { QmpClient } from './qmp.ts';
 import { type DomainRecord, readRecord, writeRecord } from './record.ts';
+import { untold } from './untold.ts';
 
 const defaultBinary = '/usr/bin/qemu-system-x86_64';
 
@@ -129,6 +130,14 @@ class QemuHypervisor implements Hypervisor {
       if (await readRecord(this.#paths.zoneControl(zoneId))) zones.push(zoneId);
     }
     return zones;
+  }
+
+  async readConsole(): Promise<string> {
+    throw untold('a console of the hypervisor');
+  }
+
+  async debugInfo(): Promise<object> {
+    throw untold('debug information of the hypervisor');
   }
 
   async #prepareFolder(zoneId: ZoneId, controlFolder: string): Promise<void> {

@@ -7,6 +7,7 @@ import { toolPath } from '@protect/service/run-tool';
 /** Programs that the driver runs, each with its path. */
 export interface XenTools {
   readonly xl: string;
+  readonly xentop: string;
   readonly xenconsole: string;
   readonly vchanSocketProxy: string;
   readonly losetup: string;
@@ -17,6 +18,7 @@ export interface XenTools {
 /** Name of each program and the Debian package that brings it. */
 const programs: { readonly [Tool in keyof XenTools]: readonly [string, string] } = {
   xl: ['xl', 'xen-utils-common'],
+  xentop: ['xentop', 'xen-utils-common'],
   xenconsole: ['xenconsole', 'xen-utils-common'],
   vchanSocketProxy: ['vchan-socket-proxy', 'xen-utils-common'],
   losetup: ['losetup', 'mount'],

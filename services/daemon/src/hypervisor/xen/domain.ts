@@ -2,9 +2,11 @@ import type { Duplex } from 'node:stream';
 import type { ZoneId } from '@protect/config/ids';
 import type { Logger } from 'pino';
 import { settledWithin } from '../deadline.ts';
+import type { DomainUsage } from '../domain-usage.ts';
 import type { Domain, DomainDisk, DomainEnd } from '../hypervisor.ts';
 import { openXenConsole } from './console.ts';
 import { XenDisks } from './disks.ts';
+import type { DomainAccounts } from './domain-accounts.ts';
 import { domainName } from './domain-config.ts';
 import type { ListedDomain, ShutdownReason } from './domain-list.ts';
 import { openIdmProxy } from './idm-proxy.ts';
@@ -21,6 +23,7 @@ const lastWordsMs = 1_000;
 /** What all domains need of the driver. */
 export interface DomainDeps extends RemoveDeps {
   readonly logger: Logger;
+  readonly accounts: DomainAccounts;
 }
 
 function endOf(reason: ShutdownReason): DomainEnd {
@@ -95,6 +98,10 @@ export class XenDomain implements Domain {
 
   listDisks(signal: AbortSignal): Promise<readonly string[]> {
     return this.#disks.list(signal);
+  }
+
+  usage(signal: AbortSignal): Promise<DomainUsage> {
+    return this.#deps.accounts.usage(domainName(this.zoneId), this.domid, signal);
   }
 
   pause(signal: AbortSignal): Promise<void> {

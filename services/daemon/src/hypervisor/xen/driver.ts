@@ -18,7 +18,9 @@ import { blockDevice, physicalDevice } from './block-device.ts';
 import { createDomain, endCreator } from './create-domain.ts';
 import { checkSerial } from './disks.ts';
 import { findXenTools } from './dom0.ts';
+import { readDebugInfo } from './debug-info.ts';
 import { type DomainDeps, XenDomain } from './domain.ts';
+import { createDomainAccounts, readDomainTables } from './domain-accounts.ts';
 import { type BlockDisk, domainConfig, domainName } from './domain-config.ts';
 import { type ListedDomain, parseDomainList } from './domain-list.ts';
 import { createDomainWatch, type WatchDomains } from './domain-watch.ts';
@@ -55,7 +57,7 @@ class XenHypervisor implements Hypervisor {
     diskHotplug: true,
     memoryBalloon: false,
     cpuHotplug: false,
-    hypervisorConsole: false,
+    hypervisorConsole: true,
     pciPassthrough: false,
     acceleration: 'xen',
     linkKind: 'vif',
@@ -144,6 +146,17 @@ class XenHypervisor implements Hypervisor {
     return [...zones];
   }
 
+  async readConsole(signal: AbortSignal): Promise<string> {
+    const { tools } = await this.#deps();
+    const failure = "Xen's console cannot be read";
+    return await runXl(tools.xl, ['dmesg'], { failure, timeoutMs: listTimeoutMs, signal });
+  }
+
+  async debugInfo(signal: AbortSignal): Promise<object> {
+    const { tools, store } = await this.#deps();
+    return await readDebugInfo(tools, store, signal);
+  }
+
   /** Creates the domain, which runs from then on, and gives its number. */
   async #create(
     spec: DomainSpec,
@@ -205,7 +218,8 @@ class XenHypervisor implements Hypervisor {
     const store = createXenstore();
     const watchDomains: WatchDomains = (onEvent) => store.watch('@releaseDomain', onEvent);
     const watch = createDomainWatch({ list, watchDomains, logger: this.#logger });
-    return { paths: this.#paths, tools, store, watch, logger: this.#logger };
+    const accounts = createDomainAccounts(() => readDomainTables(tools));
+    return { paths: this.#paths, tools, store, watch, accounts, logger: this.#logger };
   }
 }
 
