@@ -35,13 +35,18 @@ export function statePaths(root: string) {
     zones: join(root, 'zones'),
     /** 0711: everything of one zone. */
     zone,
+    /** 0600: all that the daemon's database knows of the zone, for the day that it is lost. */
+    zoneRecord: (id: ZoneId) => join(zone(id), 'zone.json'),
     /** 0700 root: the hypervisor's control sockets, out of reach of the hypervisor process itself. */
     zoneControl: (id: ZoneId) => join(zone(id), 'control'),
     /** 0710, root's with the zone's group, so that its hypervisor can enter and not change it: its disks. */
     zoneDisks: (id: ZoneId) => join(zone(id), 'disks'),
     /** 0600, bounded: what the zone's kernel and init printed. */
     zoneConsoleLog: (id: ZoneId) => join(zone(id), 'console.log'),
+    workloads: (id: ZoneId) => join(zone(id), 'workloads'),
     workload,
+    /** 0600: the same of a workload. */
+    workloadRecord: (zoneId: ZoneId, id: WorkloadId) => join(workload(zoneId, id), 'workload.json'),
     /** 0600: what is known of a workload's image, which may leave the cache before it. */
     workloadImage: (zoneId: ZoneId, id: WorkloadId) => join(workload(zoneId, id), 'image.json'),
     /** 0700: segments of one workload's output. */

@@ -28,6 +28,7 @@ import { storedReference } from './images/stored-boot-image.ts';
 import { createZoneMetrics } from './metrics/zone-metrics.ts';
 import { createConfigurator } from './peers/configurator.ts';
 import { serveControl } from './serve-control.ts';
+import { keepFolderRecords } from './state/folder-records.ts';
 import { migrations } from './state/migrations.ts';
 import { openState } from './state/state.ts';
 import type { ZoneAccess } from './workloads/deps.ts';
@@ -35,6 +36,8 @@ import { Workloads } from './workloads/workloads.ts';
 import { adoptZones } from './zones/adopt.ts';
 import { bootDefaults } from './zones/boot-defaults.ts';
 import { createBootImages } from './zones/boot-images.ts';
+import { createPendingRecords } from './zones/pending-records.ts';
+import { createResizer, type Resizer } from './zones/resizer.ts';
 import { ZoneSupervisor } from './zones/supervisor.ts';
 import { Zones } from './zones/zones.ts';
 
@@ -54,6 +57,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     (opened) => opened.close(),
   );
   const state = await openState(database);
+  const records = parts.use(keepFolderRecords({ state, paths, logger }));
 
   const transport = (service: 'storage' | 'network') =>
     createBusTransport(bus, service, { defaultTimeoutMs: callTimeoutMs });
@@ -91,8 +95,13 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     signal: stop.signal,
   });
   const hostStatus = createHostStatus({ hostUuid, version, network, memory, logger });
+  const pending = createPendingRecords(state);
+  const resizer: Resizer = createResizer({
+    ...{ state, hypervisor, zones: lateZones(), pending, hostMemory: memory, hostCpus: cpus, logger },
+  });
   const zoneDeps = {
     state,
+    records,
     paths,
     config,
     hypervisor,
@@ -102,15 +111,16 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     images,
     logger,
     background,
+    resizer,
     openLink: (domain: Parameters<ZoneSupervisor['takeOver']>[1], events: object) =>
       startIdmLink({ domain, logger, version, tap: tapFor(domain.zoneId), ...events }),
   };
   const { limits } = config.runtime;
   const workloads: Workloads = parts.use(
-    new Workloads({ state, paths, storage, images, limits, logger, background, zones: lateZones() }),
+    new Workloads({ state, records, paths, storage, images, limits, logger, background, zones: lateZones() }),
   );
   const supervisor: ZoneSupervisor = parts.use(new ZoneSupervisor(zoneDeps, workloads));
-  const zones = new Zones({ ...zoneDeps, supervisor, hostMemory: memory, hostCpus: cpus });
+  const zones = new Zones({ ...zoneDeps, supervisor, pending, hostMemory: memory, hostCpus: cpus });
 
   const watchHub = createWatchHub();
   const publisher = parts.use(
@@ -129,6 +139,8 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   parts.defer(bus.onReconnect(() => publisher.wake()));
 
   await adoptZones(zoneDeps, supervisor, AbortSignal.any([signal, stop.signal]));
+  // It has events of zones that no record knows.
+  publisher.wake();
   workloads.resume();
 
   const configurator = createConfigurator({
@@ -194,6 +206,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     return {
       whenReady: (...args: Parameters<ZoneSupervisor['whenReady']>) => supervisor.whenReady(...args),
       running: (...args: Parameters<ZoneSupervisor['running']>) => supervisor.running(...args),
+      makeRoom: (...args: Parameters<Resizer['makeRoom']>) => resizer.makeRoom(...args),
     };
   }
 }

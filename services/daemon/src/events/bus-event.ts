@@ -10,7 +10,8 @@ const eventSchema = z.looseObject({ changedAt: z.coerce.date() });
 export function eventOf(row: OutboxRow, hostUuid: string): BusEvent {
   const data = eventSchema.parse(JSON.parse(row.event));
   return {
-    id: `${hostUuid}-${row.sequence}`,
+    // Sequences begin anew with a database that was lost, and the stream takes an id it knows for a repetition.
+    id: `${hostUuid}-${row.sequence}-${data.changedAt.getTime()}`,
     subject: subjectOf(row),
     type: `protect.${row.kind}.${row.state}`,
     source: `/hosts/${hostUuid}/${row.kind}s/${row.objectId}`,

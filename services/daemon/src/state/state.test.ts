@@ -68,6 +68,22 @@ describe('state', () => {
     expect(state.zones.get(zone.id)?.generation).toBe(50);
   });
 
+  it('says in the event of a record that was found elsewhere that it was lost', async () => {
+    const { database, commits } = memoryDatabase();
+    const state = await openState(database);
+    const zone = zoneRecordOf({ revision: 4 });
+    await state.zones.restore(zone);
+    await state.zones.restore({ ...zone, revision: 5 });
+    await state.noteOrphan(zone.id);
+    expect(state.zones.get(zone.id)?.revision).toBe(5);
+    expect(commits.map((statements) => statements.map(({ sql }) => sql.split(' ')[0]))).toEqual([
+      ['INSERT', 'INSERT'],
+      ['UPDATE', 'INSERT'],
+      ['INSERT'],
+    ]);
+    for (const statements of commits) expect(statements.at(-1)?.params[3]).toContain('"recovered":true');
+  });
+
   it('puts no environment, command line or output into events', async () => {
     const { database, commits } = memoryDatabase();
     const state = await openState(database);

@@ -27,6 +27,8 @@ export interface State {
   workloadsOf(zoneId: ZoneId): WorkloadRecord[];
   /** Calls back after each stored change; returns what ends it. */
   onChange(listener: (change: Change) => void): () => void;
+  /** Stores the event that a zone without a record is taken down. */
+  noteOrphan(id: ZoneId): Promise<void>;
   /** Events to publish, oldest first. */
   readOutbox(limit: number): Promise<OutboxRow[]>;
   /** Forgets published events up to and including this one. */
@@ -68,7 +70,7 @@ export async function openState(database: Pick<Database, 'read' | 'transaction'>
         params: [JSON.stringify(record), record.id],
       }),
       remove: (record) => ({ sql: 'DELETE FROM zones WHERE id = ?', params: [record.id] }),
-      event: (record) => eventStatement({ kind: 'zone', record }),
+      event: (record, recovered) => eventStatement({ kind: 'zone', record }, recovered),
     },
   });
 
@@ -86,7 +88,7 @@ export async function openState(database: Pick<Database, 'read' | 'transaction'>
         params: [JSON.stringify(record), record.id],
       }),
       remove: (record) => ({ sql: 'DELETE FROM workloads WHERE id = ?', params: [record.id] }),
-      event: (record) => eventStatement({ kind: 'workload', record }),
+      event: (record, recovered) => eventStatement({ kind: 'workload', record }, recovered),
     },
   });
 
@@ -99,6 +101,10 @@ export async function openState(database: Pick<Database, 'read' | 'transaction'>
       return () => listeners.delete(listener);
     },
     async readOutbox(limit) {
+    async noteOrphan(id) {
+      const event = { id, state: 'destroyed', changedAt: new Date().toISOString(), recovered: true };
+      await commit([{ sql: insertEvent, params: ['zone', id, event.state, JSON.stringify(event)] }]);
+    },
       const rows = await database.read(
         'SELECT sequence, kind, object_id AS objectId, state, event FROM outbox ORDER BY sequence LIMIT ?',
         limit,
@@ -140,10 +146,10 @@ function parseRow<T>(row: Row, schema: z.ZodType<T>, table: string): T {
   );
 }
 
-function eventStatement(change: Change): Statement {
+const insertEvent = 'INSERT INTO outbox (kind, object_id, state, event) VALUES (?, ?, ?, ?)';
+
+function eventStatement(change: Change, recovered = false): Statement {
   const { kind, record } = change;
-  return {
-    sql: 'INSERT INTO outbox (kind, object_id, state, event) VALUES (?, ?, ?, ?)',
-    params: [kind, record.id, record.status.state, JSON.stringify(eventData(change))],
-  };
+  const event = { ...eventData(change), ...(recovered ? { recovered } : {}) };
+  return { sql: insertEvent, params: [kind, record.id, record.status.state, JSON.stringify(event)] };
 }

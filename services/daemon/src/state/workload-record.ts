@@ -96,6 +96,8 @@ export const workloadRecord = z.object({
   status: workloadStatus,
   desired: z.enum(['present', 'gone']),
   createdAtMs: z.number(),
+  /** Counts the changes of this record; records of earlier releases have none. */
+  revision: z.number().int().default(0),
   /** Counts the starts, from 1; 0 before the first. */
   run: z.number().int(),
 });

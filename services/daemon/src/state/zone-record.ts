@@ -163,6 +163,8 @@ export const zoneRecord = z.object({
   held: z.boolean(),
   placement: zonePlacement.optional(),
   /** Set once a zone whose network is external has been given one. */
+  /** Counts the changes of this record; records of earlier releases have none. */
+  revision: z.number().int().default(0),
   network: zoneNetwork.optional(),
 });
 

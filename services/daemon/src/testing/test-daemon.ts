@@ -7,16 +7,24 @@ import { statePaths } from '@protect/config/paths';
 import type { Database, Row, Statement } from '@protect/service/database';
 import { pino } from 'pino';
 import { createZoneMetrics } from '../metrics/zone-metrics.ts';
+import { keepFolderRecords } from '../state/folder-records.ts';
 import { openState, type State } from '../state/state.ts';
 import { Workloads } from '../workloads/workloads.ts';
 import { createBootImages } from '../zones/boot-images.ts';
+import { createPendingRecords } from '../zones/pending-records.ts';
+import { createResizer, type Resizer } from '../zones/resizer.ts';
 import { ZoneSupervisor } from '../zones/supervisor.ts';
 import { Zones } from '../zones/zones.ts';
 import { type Answer, fakeHypervisor, fakeLink } from './fake-machines.ts';
 import { fakePeers } from './fake-peers.ts';
 
 /** Rows that outlive a daemon under test. */
-export function memoryDatabase(): Pick<Database, 'read' | 'transaction'> {
+export interface MemoryDatabase extends Pick<Database, 'read' | 'transaction'> {
+  /** Remembers the rows as they are; the answer puts them back, as if all later commits were lost. */
+  save(): () => void;
+}
+
+export function memoryDatabase(): MemoryDatabase {
   const tables = { zones: new Map<string, string>(), workloads: new Map<string, string>() };
   const apply = ({ sql, params }: Statement): void => {
     const table = sql.includes('zones') ? tables.zones : tables.workloads;
@@ -27,6 +35,13 @@ export function memoryDatabase(): Pick<Database, 'read' | 'transaction'> {
     else if (sql.startsWith('DELETE')) table.delete(texts[0] ?? '');
   };
   return {
+    save() {
+      const saved = { zones: [...tables.zones], workloads: [...tables.workloads] };
+      return () => {
+        tables.zones = new Map(saved.zones);
+        tables.workloads = new Map(saved.workloads);
+      };
+    },
     async read(sql): Promise<Row[]> {
       if (!sql.startsWith('SELECT record')) return [];
       const table = sql.includes('FROM zones') ? tables.zones : tables.workloads;
@@ -52,6 +67,7 @@ export async function testHost() {
 
   return {
     paths,
+    database,
     machines,
     peers,
     config,
@@ -62,6 +78,7 @@ export async function testHost() {
     /** A daemon on this host; disposing of it is its orderly end. */
     async daemon() {
       const state = await openState(database);
+      const records = keepFolderRecords({ state, paths, logger });
       const running = new Set<Promise<unknown>>();
       const failures: unknown[] = [];
       const background = (_name: string, work: Promise<unknown>) => {
@@ -88,6 +105,7 @@ export async function testHost() {
       const { storage, network } = peers;
       const workloads: Workloads = new Workloads({
         state,
+        records,
         paths,
         storage,
         images,
@@ -97,10 +115,26 @@ export async function testHost() {
         zones: {
           whenReady: (...args) => supervisor.whenReady(...args),
           running: (...args) => supervisor.running(...args),
+          makeRoom: (...args) => resizer.makeRoom(...args),
         },
+      });
+      const hostMemory = async () => ({ totalMib: 8192, availableMib: 4096 });
+      const pending = createPendingRecords(state);
+      const resizer: Resizer = createResizer({
+        state,
+        hypervisor,
+        zones: {
+          whenReady: (...args) => supervisor.whenReady(...args),
+          running: (...args) => supervisor.running(...args),
+        },
+        pending,
+        hostMemory,
+        hostCpus: 4,
+        logger,
       });
       const deps = {
         state,
+        records,
         paths,
         config,
         hypervisor,
@@ -110,6 +144,7 @@ export async function testHost() {
         images,
         logger,
         background,
+        resizer,
         openLink: ({ zoneId }: { zoneId: Parameters<typeof machines.machines.get>[0] }) => {
           const machine = machines.machines.get(zoneId);
           if (machine === undefined) throw new Error('no machine');
@@ -117,8 +152,7 @@ export async function testHost() {
         },
       };
       const supervisor: ZoneSupervisor = new ZoneSupervisor(deps, workloads);
-      const hostMemory = async () => ({ totalMib: 8192, availableMib: 4096 });
-      const zones = new Zones({ ...deps, supervisor, hostMemory, hostCpus: 4 });
+      const zones = new Zones({ ...deps, supervisor, pending, hostMemory, hostCpus: 4 });
       return {
         state,
         deps,
@@ -131,6 +165,7 @@ export async function testHost() {
           await supervisor[Symbol.asyncDispose]();
           await workloads[Symbol.asyncDispose]();
           await Promise.all(running);
+          await records[Symbol.asyncDispose]();
         },
       };
     },

@@ -6,6 +6,7 @@ import type { Logger } from 'pino';
 import type { Domain } from '../hypervisor/hypervisor.ts';
 import type { IdmConnection } from '../idm/connection.ts';
 import type { StorageClient } from '../peers/peer-clients.ts';
+import type { FolderRecords } from '../state/folder-records.ts';
 import type { ImageSpec } from '../state/image-spec.ts';
 import type { State } from '../state/state.ts';
 import type { ZoneRecord } from '../state/zone-record.ts';
@@ -24,6 +25,8 @@ export interface ZoneAccess {
   whenReady(id: ZoneId, signal: AbortSignal): Promise<ReadyZone>;
   /** The zone when its machine runs now. */
   running(id: ZoneId): ReadyZone | undefined;
+  /** Has a zone whose memory follows its use grow before a workload starts in it. */
+  makeRoom(id: ZoneId, signal: AbortSignal): Promise<void>;
 }
 
 /** What workloads need of the image store. */
@@ -34,6 +37,7 @@ export interface ImageLookup {
 
 export interface WorkloadDeps {
   readonly state: State;
+  readonly records: Pick<FolderRecords, 'forget'>;
   readonly paths: StatePaths;
   readonly zones: ZoneAccess;
   readonly storage: StorageClient;

@@ -71,6 +71,7 @@ export class Workloads implements AsyncDisposable {
       status: { state: 'creating' },
       desired: 'present',
       createdAtMs: Date.now(),
+      revision: 0,
       run: 0,
     };
     admitWorkload(record, [...state.workloads.all(), ...this.#arriving], this.#deps.limits);
@@ -99,6 +100,7 @@ export class Workloads implements AsyncDisposable {
       }
       await this.sessions.drained(id);
       const zone = await zones.whenReady(record.spec.zoneId, all);
+      await zones.makeRoom(record.spec.zoneId, all);
       const connection = await zone.connection(all);
       const request = { case: 'startWorkload', value: { workloadId: id } } as const;
       const { response } = await connection.request(request, { deadlineMs: startDeadlineMs, signal: all });
@@ -242,8 +244,9 @@ export class Workloads implements AsyncDisposable {
   }
 
   async #forget(record: WorkloadRecord): Promise<void> {
-    const { state, paths } = this.#deps;
+    const { state, paths, records } = this.#deps;
     await this.logs.close(record.id);
+    await records.forget(record.id);
     await rm(paths.workload(record.spec.zoneId, record.id), { recursive: true, force: true });
     await state.workloads.update(record.id, (current) => {
       const from = hopWorkload(current.status, { state: 'destroying' });

@@ -38,8 +38,9 @@ export async function launchZone(
   await using steps = new AsyncDisposableStack();
   steps.defer(undo);
 
-  // 1. The zone's folder.
+  // 1. The zone's folder, which tells of the zone before there is a machine that could be found without a record.
   await mkdir(deps.paths.zone(id), { recursive: true, mode: 0o711 });
+  await deps.records.written(id);
 
   // 2. Kernel and ramdisk (unpacked before, as a rule), disks and link, all at the same time.
   const kernelImage = deps.bootImages.kernel(spec.kernel, signal);

@@ -42,6 +42,7 @@ export function zoneRecordOf(more: Partial<ZoneRecord> = {}): ZoneRecord {
     desired: 'ready',
     createdAtMs: 1_000,
     slot: 0,
+    revision: 0,
     generation: 1,
     held: true,
     ...more,

@@ -1,0 +1,139 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type BusMessage, connectNats, type NatsLink } from '@protect/bus/nats';
+import { readCredentials, readServerAddress } from '@protect/bus/server-address';
+import { everyEvent } from '@protect/bus/subjects';
+import { parseZoneId, type ZoneId } from '@protect/config/ids';
+import { ZoneState } from '@protect/proto/control-common';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { logTail } from '../../scripts/stack/log-file.ts';
+import {
+  destroyZone,
+  eventually,
+  execute,
+  launchWorkload,
+  launchZone,
+  listWorkloads,
+  listZones,
+  workloadEnd,
+} from './guests.ts';
+import { type HostSnapshot, leftBehindBy, snapshotHost } from './host-snapshot.ts';
+import { busyboxImage } from './images.ts';
+import { startStack, type TestStack } from './stack.ts';
+
+/** Prints numbered lines until told to end, so that a gap or a repetition in its output shows. */
+const counter =
+  'i=0; until [ -e /tmp/end ]; do i=$((i+1)); echo "line $i"; usleep 20000; done; echo "last $i"';
+
+let stack: TestStack;
+let before: HostSnapshot;
+let nats: NatsLink;
+let events: BusMessage[] = [];
+let zoneId: ZoneId;
+let domid: number;
+let workloadId: string;
+
+beforeAll(async () => {
+  const image = await busyboxImage();
+  stack = await startStack();
+  before = await snapshotHost(stack.state, stack.netns);
+  const [{ url }, credentials] = await Promise.all([
+    readServerAddress(stack.paths),
+    readCredentials(stack.paths, 'reader'),
+  ]);
+  nats = await connectNats({ url, ...credentials, name: 'test', onEvent: () => undefined });
+  nats.subscribe(everyEvent, undefined, (message) => events.push(message));
+  await nats.flush();
+  const zone = await launchZone(stack.client, { name: 'kept' });
+  zoneId = parseZoneId(zone.id) ?? fail(`not a zone id: ${zone.id}`);
+  domid = zone.status?.domid ?? 0;
+  workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', counter], { name: 'counter' });
+});
+
+beforeEach(() => {
+  events = [];
+});
+
+afterAll(async () => {
+  await nats?.close();
+  await stack?.[Symbol.asyncDispose]();
+});
+
+/** Kills the daemon, has something happen to its state, and starts it again. */
+async function meanwhile(happens: () => Promise<void>): Promise<void> {
+  await stack.services.daemon.kill9();
+  await happens();
+  await stack.services.daemon.restart();
+}
+
+async function loseDatabase(): Promise<void> {
+  const path = stack.paths.database('daemon');
+  for (const suffix of ['', '-wal', '-shm']) await rm(`${path}${suffix}`, { force: true });
+}
+
+async function expectAdopted(): Promise<void> {
+  const [zone, ...others] = await listZones(stack.client);
+  expect(others).toEqual([]);
+  expect(zone).toMatchObject({ id: zoneId, spec: { name: 'kept' } });
+  expect(zone?.status).toMatchObject({ state: ZoneState.READY, domid });
+  expect((await listWorkloads(stack.client)).map(({ id }) => id)).toEqual([workloadId]);
+  expect(await execute(stack.client, { workloadId }, ['echo', 'here'])).toMatchObject({ stdout: 'here\n' });
+}
+
+/** What was told of an object that the database had lost. */
+async function recovered(subject: string): Promise<unknown> {
+  return await eventually(stack.client, subject, async () => {
+    const found = events.find((event) => event.subject === subject);
+    return found === undefined ? undefined : JSON.parse(Buffer.from(found.data).toString());
+  });
+}
+
+test('a lost database: zone and workload are adopted from their folders, and it is told', async () => {
+  await meanwhile(loseDatabase);
+  await expectAdopted();
+  expect(await recovered(`protect.events.zone.${zoneId}.ready`)).toMatchObject({ recovered: true });
+  expect(await recovered(`protect.events.workload.${workloadId}.running`)).toMatchObject({ recovered: true });
+  expect(logTail(stack.paths.log('daemon'), 200)).toContain('was recovered from its folder');
+});
+
+test('a database of garbage is put aside, and the rest is as if it were lost', async () => {
+  const path = stack.paths.database('daemon');
+  await meanwhile(async () => {
+    await loseDatabase();
+    await writeFile(path, 'garbage '.repeat(10_000));
+  });
+  await expectAdopted();
+  const aside = readdirSync(join(path, '..')).find((name) => name.startsWith('daemon.db.damaged-'));
+  expect(logTail(stack.paths.log('daemon'), 200)).toContain(`put aside as ${join(path, '..', aside ?? '?')}`);
+});
+
+test('the workload’s output is complete and once only', async () => {
+  await execute(stack.client, { workloadId }, ['touch', '/tmp/end']);
+  expect(await workloadEnd(stack.client, workloadId)).toBe(0);
+  const lines = (await stack.output('workload', 'logs', workloadId)).trimEnd().split('\n');
+  const last = Number(/^last (\d+)$/.exec(lines.pop() ?? '')?.[1]);
+  expect(lines).toEqual(Array.from({ length: last }, (_, index) => `line ${index + 1}`));
+});
+
+test('a zone whose folder does not tell is taken down as an orphan, and it is told', async () => {
+  const orphan = parseZoneId((await launchZone(stack.client, { name: 'orphan' })).id) ?? fail('no id');
+  await meanwhile(async () => {
+    await loseDatabase();
+    await rm(stack.paths.zoneRecord(orphan));
+  });
+  expect(await recovered(`protect.events.zone.${orphan}.destroyed`)).toMatchObject({ recovered: true });
+  await eventually(stack.client, 'the folder gone', async () =>
+    existsSync(stack.paths.zone(orphan)) ? undefined : true,
+  );
+  expect((await listZones(stack.client)).map(({ id }) => id)).toEqual([zoneId]);
+});
+
+test('destroying the zone leaves the host as it was', async () => {
+  await destroyZone(stack.client, zoneId);
+  expect(await leftBehindBy(stack, before)).toEqual({});
+});
+
+function fail(why: string): never {
+  throw new Error(why);
+}
