@@ -100,11 +100,11 @@ export async function openState(database: Pick<Database, 'read' | 'transaction'>
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    async readOutbox(limit) {
     async noteOrphan(id) {
       const event = { id, state: 'destroyed', changedAt: new Date().toISOString(), recovered: true };
       await commit([{ sql: insertEvent, params: ['zone', id, event.state, JSON.stringify(event)] }]);
     },
+    async readOutbox(limit) {
       const rows = await database.read(
         'SELECT sequence, kind, object_id AS objectId, state, event FROM outbox ORDER BY sequence LIMIT ?',
         limit,

@@ -157,14 +157,14 @@ export const zoneRecord = z.object({
   readyAtMs: z.number().optional(),
   /** Unique among the zones of this host; gives the hypervisor process its user. */
   slot: z.number().int(),
+  /** Counts the changes of this record; records of earlier releases have none. */
+  revision: z.number().int().default(0),
   /** Counts the attempts to make this zone, from 1. */
   generation: z.number().int(),
   /** True while anything of the zone but its logs may exist on the host. */
   held: z.boolean(),
   placement: zonePlacement.optional(),
   /** Set once a zone whose network is external has been given one. */
-  /** Counts the changes of this record; records of earlier releases have none. */
-  revision: z.number().int().default(0),
   network: zoneNetwork.optional(),
 });
 

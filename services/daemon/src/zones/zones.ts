@@ -8,17 +8,13 @@ import { admit, freeSlot, type HostMemory, readHostMemory } from './admission.ts
 import type { ZoneDeps } from './deps.ts';
 import { configureNetwork } from './external-network.ts';
 import { checkPciDevices, checkScratch } from './named-devices.ts';
-import type { PendingRecords } from './pending-records.ts';
 import { checkReservation, checkUnclaimed } from './reservations.ts';
-import type { Resizer } from './resizer.ts';
 import { hopZone } from './state.ts';
 import type { ZoneSupervisor } from './supervisor.ts';
 import { completeZoneSpec } from './validate.ts';
 
 export interface ZonesDeps extends ZoneDeps {
   readonly supervisor: ZoneSupervisor;
-  readonly pending: PendingRecords;
-  readonly resizer: Resizer;
   readonly hostMemory?: () => Promise<HostMemory>;
   readonly hostCpus?: number;
 }
@@ -26,6 +22,9 @@ export interface ZonesDeps extends ZoneDeps {
 /** The zones of this host: what callers ask for. */
 export class Zones {
   readonly #deps: ZonesDeps;
+  /** Accepted but not stored yet; they count for admission and slots. */
+  readonly #arriving = new Map<ZoneId, ZoneRecord>();
+
   readonly #networks = createLocks();
 
   constructor(deps: ZonesDeps) {
@@ -49,7 +48,7 @@ export class Zones {
     const { assumeReservation } = spec.network;
     if (assumeReservation !== undefined) await checkReservation(network, assumeReservation);
     const memory = await hostMemory();
-    const known = this.#deps.pending.known();
+    const known = [...state.zones.all(), ...this.#arriving.values()];
     admit(spec, known, memory, config.runtime.limits.zones);
     if (assumeReservation !== undefined) checkUnclaimed(assumeReservation, known);
     const record: ZoneRecord = {
@@ -64,7 +63,12 @@ export class Zones {
       generation: 1,
       held: true,
     };
-    await this.#deps.pending.during(record, () => state.zones.insert(record));
+    this.#arriving.set(record.id, record);
+    try {
+      await state.zones.insert(record);
+    } finally {
+      this.#arriving.delete(record.id);
+    }
     supervisor.begin(record.id);
     return record.id;
   }
