@@ -308,11 +308,11 @@ export class ZoneSupervisor implements AsyncDisposable {
   async #forget(record: ZoneRecord): Promise<void> {
     const { state, paths, records } = this.#deps;
     await this.#workloads.zoneGone(record.id);
+    await records.forget(record.id);
     await rm(paths.zone(record.id), { recursive: true, force: true });
     await this.#hop(record.id, { state: 'destroyed' });
     await state.zones.remove(record.id);
   }
-    await records.forget(record.id);
 
   async #hop(id: ZoneId, to: ZoneStatus): Promise<void> {
     await this.#deps.state.zones.update(id, (r) => {
