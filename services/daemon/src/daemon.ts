@@ -28,6 +28,7 @@ import { storedReference } from './images/stored-boot-image.ts';
 import { createZoneMetrics } from './metrics/zone-metrics.ts';
 import { createConfigurator } from './peers/configurator.ts';
 import { serveControl } from './serve-control.ts';
+import { serveCounters } from './serve-counters.ts';
 import { keepFolderRecords } from './state/folder-records.ts';
 import { migrations } from './state/migrations.ts';
 import { openState } from './state/state.ts';
@@ -173,7 +174,9 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     logger,
     background,
   });
-  parts.use(await serveControl({ methods, config, paths, bus, hostUuid, logger }));
+  const { audit } = parts.use(await serveControl({ methods, config, paths, bus, hostUuid, logger }));
+  const counted = { audit, snoop, idmPublisher, publisher, watchHub };
+  parts.use(await serveCounters(bus, version, counted));
 
   const all = parts.move();
   return {

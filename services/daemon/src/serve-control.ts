@@ -5,7 +5,7 @@ import type { StatePaths } from '@protect/config/paths';
 import { ControlService } from '@protect/proto/control';
 import { version } from '@protect/service/version';
 import type { Logger } from 'pino';
-import { startAuditTrail } from './audit/audit-trail.ts';
+import { type AuditTrail, startAuditTrail } from './audit/audit-trail.ts';
 import { createCallAudit } from './audit/call-audit.ts';
 import { busCallValues } from './callers/caller.ts';
 import { createCallLimits } from './control/call-limits.ts';
@@ -23,8 +23,13 @@ interface ServeControlOptions {
   readonly logger: Logger;
 }
 
+/** The control API as it is served. */
+export interface ServedControl extends AsyncDisposable {
+  readonly audit: Pick<AuditTrail, 'unpublished'>;
+}
+
 /** Serves the control API on all its wires, with the same audit, limits and errors on each. */
-export async function serveControl(options: ServeControlOptions): Promise<AsyncDisposable> {
+export async function serveControl(options: ServeControlOptions): Promise<ServedControl> {
   const { methods, paths, bus, hostUuid, logger } = options;
   const { listen: where, limits } = options.config.runtime;
   await using parts = new AsyncDisposableStack();
@@ -54,5 +59,5 @@ export async function serveControl(options: ServeControlOptions): Promise<AsyncD
     }),
   );
   const all = parts.move();
-  return { [Symbol.asyncDispose]: () => all.disposeAsync() };
+  return { audit: trail, [Symbol.asyncDispose]: () => all.disposeAsync() };
 }

@@ -24,7 +24,9 @@ function outbox(count: number) {
         if (rows.length === 0) empty.resolve();
       },
       async trimOutbox(keep: number) {
+        const before = rows.length;
         rows = rows.slice(-keep);
+        return before - rows.length;
       },
     },
   };

@@ -10,6 +10,8 @@ const retryMaxMs = 30_000;
 export interface OutboxPublisher extends AsyncDisposable {
   /** Says that there may be something to publish, or that publishing may work again. */
   wake(): void;
+  /** Events that went unpublished, since too many waited. */
+  readonly dropped: number;
 }
 
 interface PublisherDeps {
@@ -25,6 +27,7 @@ export function startOutboxPublisher(deps: PublisherDeps): OutboxPublisher {
   const stop = new AbortController();
   let news = Promise.withResolvers<void>();
   let patience = new AbortController();
+  let dropped = 0;
 
   async function publishBatch(): Promise<boolean> {
     const rows = await state.readOutbox(batch);
@@ -52,7 +55,7 @@ export function startOutboxPublisher(deps: PublisherDeps): OutboxPublisher {
       } catch (error) {
         if (stop.signal.aborted) return;
         logger.warn({ err: error, retryMs }, 'events wait: they could not be published');
-        await state.trimOutbox(outboxMax);
+        dropped += await state.trimOutbox(outboxMax);
         patience = new AbortController();
         await delay(retryMs, undefined, { signal: patience.signal }).catch(() => undefined);
         retryMs = Math.min(retryMs * 2, retryMaxMs);
@@ -65,6 +68,9 @@ export function startOutboxPublisher(deps: PublisherDeps): OutboxPublisher {
   });
 
   return {
+    get dropped() {
+      return dropped;
+    },
     wake() {
       news.resolve();
       news = Promise.withResolvers();

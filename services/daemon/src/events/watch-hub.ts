@@ -19,6 +19,8 @@ export interface WatchHub {
   publish(change: Change): void;
   /** Readers now. */
   readonly watchers: number;
+  /** Readers whose streams ended since they were too slow. */
+  readonly cut: number;
   /**
    * Changes from now on until `signal` aborts, which ends the iteration. A slow reader misses steps in between
    * but gets the newest state of every object and all final ones. RESOURCE_EXHAUSTED at once when there are too
@@ -30,6 +32,7 @@ export interface WatchHub {
 /** `stallMs`: how long a reader may take nothing. */
 export function createWatchHub({ stallMs = watchStallMs } = {}): WatchHub {
   const watchers = new Set<Watcher>();
+  let cut = 0;
 
   function push(watcher: Watcher, change: Change): void {
     if (watcher.pending.size === 0) watcher.tookAt = performance.now();
@@ -57,6 +60,7 @@ export function createWatchHub({ stallMs = watchStallMs } = {}): WatchHub {
 
   function fail(watcher: Watcher, message: string): void {
     watcher.failure = new ConnectError(message, Code.ResourceExhausted);
+    cut += 1;
     forget(watcher);
     watcher.wakeup.wake();
   }
@@ -88,6 +92,9 @@ export function createWatchHub({ stallMs = watchStallMs } = {}): WatchHub {
   return {
     get watchers() {
       return watchers.size;
+    },
+    get cut() {
+      return cut;
     },
     publish(change) {
       for (const watcher of watchers) push(watcher, change);

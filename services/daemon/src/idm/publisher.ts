@@ -12,6 +12,8 @@ const askMs = 1_000;
 /** Sends the packets of zones to NATS, redacted, only while somebody listens there. Nothing is kept. */
 export interface IdmPublisher {
   tapFor(zoneId: ZoneId): IdmTap;
+  /** Packets of all zones that listeners did not get. */
+  readonly skipped: number;
 }
 
 interface IdmPublisherDeps {
@@ -33,6 +35,7 @@ export function createIdmPublisher({ bus, hostUuid, logger }: IdmPublisherDeps):
   let underWayBytes = 0;
   let flushing = false;
   let published = 0;
+  let skipped = 0;
 
   const wanted = (lane: Lane) => bus.connected && (lane.heard || performance.now() >= lane.askAt);
 
@@ -40,6 +43,7 @@ export function createIdmPublisher({ bus, hostUuid, logger }: IdmPublisherDeps):
     if (!wanted(lane)) return;
     if (underWayBytes >= idmUnderWayBytesMax) {
       lane.skipped += 1;
+      skipped += 1;
       return;
     }
     const packet = encodeRedacted(fields);
@@ -94,6 +98,9 @@ export function createIdmPublisher({ bus, hostUuid, logger }: IdmPublisherDeps):
   }
 
   return {
+    get skipped() {
+      return skipped;
+    },
     tapFor(zoneId) {
       const lanes: Record<IdmDirection, Lane> = {
         'to-zone': { subject: idmSubject(zoneId, 'to-zone'), heard: false, askAt: 0, skipped: 0 },

@@ -43,6 +43,8 @@ export interface IdmSnoop {
   tapFor(zoneId: ZoneId): IdmTap;
   /** Packets from now on until `signal` aborts, which ends the iteration without an error. */
   subscribe(signal: AbortSignal): AsyncIterable<SnoopBatch>;
+  /** Packets that listeners were too slow for, all together. */
+  readonly skipped: number;
 }
 
 interface Subscriber {
@@ -82,12 +84,14 @@ async function* batches(subscriber: Subscriber, signal: AbortSignal): AsyncGener
 /** Creates the snoop; while nobody subscribes, no packet is decoded or copied. */
 export function createIdmSnoop(): IdmSnoop {
   const subscribers = new Set<Subscriber>();
+  let skipped = 0;
 
   function publish(zoneId: ZoneId, direction: IdmDirection, fields: SnoopedFields): void {
     let packet: SnoopedPacket | undefined;
     for (const subscriber of subscribers) {
       if (isFull(subscriber)) {
         subscriber.skipped++;
+        skipped++;
       } else {
         packet ??= { zoneId, direction, packet: encodeRedacted(fields) };
         subscriber.queue.push(packet);
@@ -98,6 +102,9 @@ export function createIdmSnoop(): IdmSnoop {
   }
 
   return {
+    get skipped() {
+      return skipped;
+    },
     tapFor(zoneId) {
       return {
         get active() {

@@ -33,8 +33,8 @@ export interface State {
   readOutbox(limit: number): Promise<OutboxRow[]>;
   /** Forgets published events up to and including this one. */
   forgetOutbox(upTo: number): Promise<void>;
-  /** Keeps only the newest `keep` events. */
-  trimOutbox(keep: number): Promise<void>;
+  /** Keeps only the newest `keep` events; tells how many went. */
+  trimOutbox(keep: number): Promise<number>;
   /** The next number of a counter that survives restarts. */
   nextNumber(name: string): Promise<bigint>;
 }
@@ -115,8 +115,10 @@ export async function openState(database: Pick<Database, 'read' | 'transaction'>
       await commit([{ sql: 'DELETE FROM outbox WHERE sequence <= ?', params: [upTo] }]);
     },
     async trimOutbox(keep) {
-      const sql = 'DELETE FROM outbox WHERE sequence <= (SELECT MAX(sequence) FROM outbox) - ?';
-      await commit([{ sql, params: [keep] }]);
+      const sql =
+        'DELETE FROM outbox WHERE sequence <= (SELECT MAX(sequence) FROM outbox) - ? RETURNING sequence';
+      const [rows] = await database.transaction([{ sql, params: [keep] }]);
+      return rows?.length ?? 0;
     },
     async nextNumber(name) {
       const before = numbers.get(name) ?? Promise.resolve(0n);
