@@ -5,6 +5,7 @@ import { projectRoot } from '../scripts/stack/stack.ts';
 import { createSteps } from '../scripts/stack/steps.ts';
 import { startStack } from '../test/system/stack.ts';
 import { measureBoot } from './boot.ts';
+import { measureControlPlane } from './control-plane.ts';
 import { measureFootprint } from './footprint.ts';
 import { measureIdm } from './idm.ts';
 import { writeResults } from './results.ts';
@@ -19,6 +20,7 @@ async function main(): Promise<void> {
     await steps.run('launch', () => measureBoot(stack)),
     await steps.run('IDM', () => measureIdm(stack)),
     await steps.run('footprint', () => measureFootprint(stack)),
+    await steps.run('control plane', () => measureControlPlane()),
   ];
   console.log(`\n${await writeResults('results.md', 'npm run bench', measurements)}`);
 }
