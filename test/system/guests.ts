@@ -138,12 +138,13 @@ export async function workloadEnd(client: ControlClient, workloadId: string): Pr
   return workload.status?.exitStatus?.code ?? Number.NaN;
 }
 
-/** Runs a command in a zone, or in a workload of it, to its end. */
+/** Runs a command in a zone, or in a workload of it, to its end; `onOutput` is told of each piece of output. */
 export async function execute(
   client: ControlClient,
   where: { zoneId?: string; workloadId?: string },
   command: readonly string[],
   stdin = '',
+  onOutput: () => void = () => undefined,
 ): Promise<CommandResult> {
   async function* requests() {
     const process = { command: [...command], stdin: true, stdout: true, stderr: true };
@@ -166,6 +167,7 @@ export async function execute(
     if (reply.case === 'output') {
       stdout.push(reply.value.stdout);
       stderr.push(reply.value.stderr);
+      onOutput();
     } else if (reply.case === 'exited') {
       exitCode = reply.value.exitCode;
     }

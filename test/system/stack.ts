@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,12 +22,15 @@ export interface TestStack extends RunningStack, AsyncDisposable {
 export interface TestStackOptions {
   /** Contents of daemon.toml; the daemon's defaults when absent. */
   readonly daemonToml?: string;
+  /** The state folder, which is made; one of the temporary folder when absent. */
+  readonly stateDir?: string;
 }
 
 /** Starts a stack for a test file. */
 export async function startStack(options: TestStackOptions = {}): Promise<TestStack> {
-  const state = await mkdtemp(join(tmpdir(), 'protect-test-'));
+  const state = options.stateDir ?? (await mkdtemp(join(tmpdir(), 'protect-test-')));
   try {
+    mkdirSync(state, { recursive: true });
     if (options.daemonToml !== undefined) writeFileSync(join(state, 'daemon.toml'), options.daemonToml);
     const running = await takeUp({ stateDir: state, keep: false, signal: AbortSignal.timeout(60_000) });
     return testStack(state, running);
