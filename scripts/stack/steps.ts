@@ -5,8 +5,9 @@ export interface Steps {
   table(): string;
 }
 
-/** A step that takes longer than this says so, and again at the same interval. */
-const progressEveryMs = 2_000;
+/** A step that takes longer than the first says so, again when it has taken twice as long, and at least as often as the second. */
+const firstProgressMs = 2_000;
+const progressEveryMs = 10_000;
 
 /** Steps that report through `print`, a line at a time. */
 export function createSteps(print: (line: string) => void): Steps {
@@ -15,14 +16,18 @@ export function createSteps(print: (line: string) => void): Steps {
   return {
     async run(title, work) {
       const began = performance.now();
-      const ticker = setInterval(
-        () => print(`  … ${title}: ${seconds(performance.now() - began)}`),
-        progressEveryMs,
-      );
+      let timer: NodeJS.Timeout | undefined;
+      const tellIn = (ms: number) => {
+        timer = setTimeout(() => {
+          print(`  … ${title}: ${seconds(performance.now() - began)}`);
+          tellIn(Math.min(performance.now() - began, progressEveryMs));
+        }, ms);
+      };
+      tellIn(firstProgressMs);
       try {
         return await work();
       } finally {
-        clearInterval(ticker);
+        clearTimeout(timer);
         done.push({ title, tookMs: performance.now() - began });
       }
     },
