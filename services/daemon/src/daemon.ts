@@ -37,6 +37,8 @@ import { Workloads } from './workloads/workloads.ts';
 import { adoptZones } from './zones/adopt.ts';
 import { bootDefaults } from './zones/boot-defaults.ts';
 import { createBootImages } from './zones/boot-images.ts';
+import { createPendingRecords } from './zones/pending-records.ts';
+import { createResizer, type Resizer } from './zones/resizer.ts';
 import { ZoneSupervisor } from './zones/supervisor.ts';
 import { Zones } from './zones/zones.ts';
 
@@ -94,6 +96,10 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     signal: stop.signal,
   });
   const hostStatus = createHostStatus({ hostUuid, version, network, memory, logger });
+  const pending = createPendingRecords(state);
+  const resizer: Resizer = createResizer({
+    ...{ state, hypervisor, zones: lateZones(), pending, hostMemory: memory, hostCpus: cpus, logger },
+  });
   const zoneDeps = {
     state,
     records,
@@ -106,6 +112,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     images,
     logger,
     background,
+    resizer,
     openLink: (domain: Parameters<ZoneSupervisor['takeOver']>[1], events: object) =>
       startIdmLink({ domain, logger, version, tap: tapFor(domain.zoneId), ...events }),
   };
@@ -114,7 +121,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     new Workloads({ state, records, paths, storage, images, limits, logger, background, zones: lateZones() }),
   );
   const supervisor: ZoneSupervisor = parts.use(new ZoneSupervisor(zoneDeps, workloads));
-  const zones = new Zones({ ...zoneDeps, supervisor, hostMemory: memory, hostCpus: cpus });
+  const zones = new Zones({ ...zoneDeps, supervisor, pending, hostMemory: memory, hostCpus: cpus });
 
   const watchHub = createWatchHub();
   const publisher = parts.use(
@@ -202,6 +209,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     return {
       whenReady: (...args: Parameters<ZoneSupervisor['whenReady']>) => supervisor.whenReady(...args),
       running: (...args: Parameters<ZoneSupervisor['running']>) => supervisor.running(...args),
+      makeRoom: (...args: Parameters<Resizer['makeRoom']>) => resizer.makeRoom(...args),
     };
   }
 }

@@ -7,13 +7,21 @@ import {
   ZoneNetworkBackend,
   ZoneNetworkIpVersion,
   ZoneResourceAdjustmentPolicy,
+  type ZoneResourcesSpec,
   type ZoneSchema,
   type ZoneScratchDiskSpec,
   ZoneState,
   ZoneVirtualizationBackend,
 } from '@protect/proto/control-common';
 import { invalidField } from '../invalid-argument.ts';
-import type { ZoneDisk, ZoneLink, ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
+import {
+  currentResources,
+  type ZoneDisk,
+  type ZoneLink,
+  type ZoneRecord,
+  type ZoneResources,
+  type ZoneSpec,
+} from '../state/zone-record.ts';
 import { decodeReservationId } from './decode-id.ts';
 import { toDomainImage, toWireImage } from './image-wire.ts';
 import { toWireZoneNetwork } from './network-config-wire.ts';
@@ -50,7 +58,6 @@ const states: Record<ZoneRecord['status']['state'], ZoneState> = {
 /** What the caller asks for; 0 and empty where it leaves the choice. */
 export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
   const options = wire.kernelOptions;
-  const resources = wire.initialResources;
   const network = wire.networkOptions;
   const dns = network?.dnsConfig;
   const assumed = network?.assumeNetworkReservation ?? '';
@@ -69,19 +76,7 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
       })),
       sysctls: (options?.sysctlParameters ?? []).map(({ key, value }) => ({ key, value })),
     },
-    resources: {
-      maxMemoryMib: toMib('spec.initial_resources.max_memory', resources?.maxMemory),
-      minMemoryMib: toMib('spec.initial_resources.min_memory', resources?.minMemory),
-      targetMemoryMib: toMib('spec.initial_resources.target_memory', resources?.targetMemory),
-      maxCpus: resources?.maxCpus ?? 0,
-      minCpus: resources?.minCpus ?? 0,
-      targetCpus: resources?.targetCpus ?? 0,
-      policy: domainOf(
-        policies,
-        resources?.adjustmentPolicy ?? 0,
-        'spec.initial_resources.adjustment_policy',
-      ),
-    },
+    resources: toDomainResources(wire.initialResources, 'spec.initial_resources'),
     annotations: wire.annotations.map(({ key, value }) => ({ key, value })),
     addons: wire.addons.map((addon, index) => toDomainImage(addon, `spec.addons[${index}]`)),
     devices: wire.devices.map(({ name }) => name),
@@ -109,13 +104,25 @@ export function toDomainZoneSpec(wire: WireZoneSpec): ZoneSpec {
   };
 }
 
+/** How much a caller asks for; 0 and `unknown` where it leaves the choice. `field` is where it stands in the request. */
+export function toDomainResources(wire: ZoneResourcesSpec | undefined, field: string): ZoneResources {
+  return {
+    maxMemoryMib: toMib(`${field}.max_memory`, wire?.maxMemory),
+    minMemoryMib: toMib(`${field}.min_memory`, wire?.minMemory),
+    targetMemoryMib: toMib(`${field}.target_memory`, wire?.targetMemory),
+    maxCpus: wire?.maxCpus ?? 0,
+    minCpus: wire?.minCpus ?? 0,
+    targetCpus: wire?.targetCpus ?? 0,
+    policy: domainOf(policies, wire?.adjustmentPolicy ?? 0, `${field}.adjustment_policy`),
+  };
+}
+
 /** A zone as callers see it. */
 export function toWireZone(record: ZoneRecord, hostUuid: string): MessageInitShape<typeof ZoneSchema> {
   const { spec, status, placement } = record;
-  const resources = toWireResources(spec);
   return {
     id: record.id,
-    spec: toWireSpec(spec, resources),
+    spec: toWireSpec(spec),
     status: {
       state: states[status.state],
       host: hostUuid,
@@ -127,7 +134,7 @@ export function toWireZone(record: ZoneRecord, hostUuid: string): MessageInitSha
       ...(placement === undefined
         ? {}
         : {
-            resourceStatus: { activeResources: resources },
+            resourceStatus: { activeResources: toWireResources(currentResources(record)) },
             deviceStatus: { disks: placement.disks.map(toWireDisk) },
             ...(placement.link === undefined ? {} : { networkStatus: toWireNetwork(placement.link) }),
             ...(record.network === undefined ? {} : { networkStatus: toWireZoneNetwork(record.network) }),
@@ -150,7 +157,7 @@ function toWireSpec(spec: ZoneSpec, resources: ReturnType<typeof toWireResources
       moduleParameters: kernelOptions.moduleParameters,
       sysctlParameters: kernelOptions.sysctls,
     },
-    initialResources: resources,
+    initialResources: toWireResources(spec.resources),
     annotations: spec.annotations,
     addons: spec.addons.map(toWireImage),
     devices: spec.devices.map((name) => ({ name })),
@@ -165,7 +172,7 @@ function toWireSpec(spec: ZoneSpec, resources: ReturnType<typeof toWireResources
   };
 }
 
-function toWireResources({ resources }: ZoneSpec) {
+function toWireResources(resources: ZoneResources) {
   return {
     maxMemory: BigInt(resources.maxMemoryMib),
     minMemory: BigInt(resources.minMemoryMib),

@@ -1,4 +1,5 @@
 import type { Change } from '../state/change.ts';
+import { currentResources } from '../state/zone-record.ts';
 
 /**
  * What an event tells of its object. Names, ids and outcomes only: no environment, command line or
@@ -17,8 +18,13 @@ export function eventData(change: Change): Record<string, string | number | bool
   if (change.kind === 'workload') {
     data.zoneId = change.record.spec.zoneId;
     data.run = change.record.run;
-  } else if (change.record.readyAtMs !== undefined) {
-    data.readyAt = new Date(change.record.readyAtMs).toISOString();
+  } else {
+    const { targetMemoryMib, targetCpus } = currentResources(change.record);
+    data.memoryMib = targetMemoryMib;
+    data.cpus = targetCpus;
+    if (change.record.readyAtMs !== undefined) {
+      data.readyAt = new Date(change.record.readyAtMs).toISOString();
+    }
   }
   if (status.state === 'exited' || status.state === 'completed') data.exitCode = status.exitCode;
   if (status.state === 'completed') data.oomKilled = status.oomKilled;

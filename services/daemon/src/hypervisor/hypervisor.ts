@@ -61,6 +61,7 @@ export interface DomainSpec {
   /** Complete but for what the driver adds for its own console and IDM devices. */
   readonly kernelCmdline: string;
   readonly verboseConsole: boolean;
+  /** What it has at first; its balloon, where there is one, moves it up to the maximum. */
   readonly memoryMib: number;
   readonly maxMemoryMib: number;
   readonly cpus: number;
@@ -99,6 +100,17 @@ export interface Domain {
   detachDisk(serial: string, signal: AbortSignal): Promise<void>;
   /** Serials of the hot-plugged disks, as the hypervisor tells. */
   listDisks(signal: AbortSignal): Promise<readonly string[]>;
+  /**
+   * Gives the zone this much memory by its balloon, MiB, at most what it was started with at most. Settles when the
+   * zone has it; DEADLINE_EXCEEDED says how far it came, and it goes on. FAILED_PRECONDITION where there is no balloon.
+   */
+  setMemory(memoryMib: number, signal: AbortSignal): Promise<void>;
+  /**
+   * Plugs CPUs in or out until the machine has this many, at most what it was started with at most. The zone itself
+   * takes those that come online, and those that go offline before. Where a hypervisor cannot plug one out, it stays
+   * offline. FAILED_PRECONDITION when the zone does not let go of one, and where there is no CPU hot-plug.
+   */
+  setCpus(cpus: number, signal: AbortSignal): Promise<void>;
   /** What the hypervisor counts of the machine. */
   usage(signal: AbortSignal): Promise<DomainUsage>;
   pause(signal: AbortSignal): Promise<void>;

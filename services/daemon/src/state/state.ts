@@ -60,6 +60,7 @@ export async function openState(database: Pick<Database, 'read' | 'transaction'>
     initial: zoneRows.map((row) => parseRow(row, zoneRecord, 'zones')),
     commit,
     changed: (record) => notify({ kind: 'zone', record }),
+    noteworthy: (before, after) => before.resources !== after.resources,
     statements: {
       insert: (record) => ({
         sql: 'INSERT INTO zones (id, slot, record) VALUES (?, ?, ?)',

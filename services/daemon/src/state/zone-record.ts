@@ -18,6 +18,20 @@ const reservationId = z.string().transform((text, context): ReservationId => {
 
 const keyValue = z.object({ key: z.string(), value: z.string() });
 
+/** How much a zone has, in MiB and CPUs, and between what bounds. */
+export const zoneResources = z.object({
+  maxMemoryMib: z.number().int(),
+  minMemoryMib: z.number().int(),
+  targetMemoryMib: z.number().int(),
+  maxCpus: z.number().int(),
+  minCpus: z.number().int(),
+  targetCpus: z.number().int(),
+  /** `dynamic`: the target of memory follows its use. */
+  policy: z.enum(['unknown', 'static', 'dynamic']),
+});
+
+export type ZoneResources = z.infer<typeof zoneResources>;
+
 /** What the caller asked for, with every default filled in. Memory in MiB. */
 export const zoneSpec = z.object({
   name: z.string(),
@@ -31,15 +45,7 @@ export const zoneSpec = z.object({
     moduleParameters: z.array(z.object({ module: z.string(), parameter: z.string() })),
     sysctls: z.array(keyValue),
   }),
-  resources: z.object({
-    maxMemoryMib: z.number().int(),
-    minMemoryMib: z.number().int(),
-    targetMemoryMib: z.number().int(),
-    maxCpus: z.number().int(),
-    minCpus: z.number().int(),
-    targetCpus: z.number().int(),
-    policy: z.enum(['unknown', 'static', 'dynamic']),
-  }),
+  resources: zoneResources,
   annotations: z.array(keyValue),
   /** Images that the zone mounts besides its kernel's; records of earlier releases have none. */
   addons: z.array(imageSpec).default([]),
@@ -164,11 +170,18 @@ export const zoneRecord = z.object({
   /** True while anything of the zone but its logs may exist on the host. */
   held: z.boolean(),
   placement: zonePlacement.optional(),
+  /** What it has since that is no longer what it was launched with. */
+  resources: zoneResources.optional(),
   /** Set once a zone whose network is external has been given one. */
   network: zoneNetwork.optional(),
 });
 
 export type ZoneRecord = z.infer<typeof zoneRecord>;
+
+/** What a zone has now, or shall have as soon as it follows. */
+export function currentResources({ resources, spec }: Pick<ZoneRecord, 'resources' | 'spec'>): ZoneResources {
+  return resources ?? spec.resources;
+}
 
 const firstUid = 200_000;
 

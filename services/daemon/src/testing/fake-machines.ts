@@ -12,6 +12,8 @@ import type { IdmLink } from '../idm/link.ts';
 export interface FakeMachine {
   readonly domain: Domain;
   readonly disks: Set<string>;
+  /** What it has been given since its start, in this order. */
+  readonly sizes: string[];
   /** Requests that the zone got, by their case. */
   readonly requests: RequestInit[];
   end(end: DomainEnd): void;
@@ -30,8 +32,8 @@ export function fakeHypervisor() {
       name: 'qemu',
       virtualizationBackends: ['qemu'],
       diskHotplug: true,
-      memoryBalloon: false,
-      cpuHotplug: false,
+      memoryBalloon: true,
+      cpuHotplug: true,
       hypervisorConsole: false,
       pciPassthrough: false,
       acceleration: 'tcg',
@@ -84,6 +86,7 @@ const usage = {
 function fakeMachine(zoneId: ZoneId, gone: () => void): FakeMachine {
   const ended = Promise.withResolvers<DomainEnd>();
   const disks = new Set<string>();
+  const sizes: string[] = [];
   const requests: RequestInit[] = [];
   const end = (how: DomainEnd) => {
     gone();
@@ -98,13 +101,15 @@ function fakeMachine(zoneId: ZoneId, gone: () => void): FakeMachine {
     attachDisk: async ({ serial }) => void disks.add(serial),
     detachDisk: async (serial) => void disks.delete(serial),
     listDisks: async () => [...disks],
+    setMemory: async (memoryMib) => void sizes.push(`${memoryMib} MiB`),
+    setCpus: async (cpus) => void sizes.push(`${cpus} CPUs`),
     usage: async () => usage,
     pause: async () => undefined,
     resume: async () => undefined,
     destroy: async () => end({ kind: 'lost', message: 'destroyed' }),
     close: () => undefined,
   };
-  return { domain, disks, requests, end };
+  return { domain, disks, sizes, requests, end };
 }
 
 /** What the zone's init answers; by default everything succeeds. */

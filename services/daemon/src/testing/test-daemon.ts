@@ -11,6 +11,8 @@ import { keepFolderRecords } from '../state/folder-records.ts';
 import { openState, type State } from '../state/state.ts';
 import { Workloads } from '../workloads/workloads.ts';
 import { createBootImages } from '../zones/boot-images.ts';
+import { createPendingRecords } from '../zones/pending-records.ts';
+import { createResizer, type Resizer } from '../zones/resizer.ts';
 import { ZoneSupervisor } from '../zones/supervisor.ts';
 import { Zones } from '../zones/zones.ts';
 import { type Answer, fakeHypervisor, fakeLink } from './fake-machines.ts';
@@ -113,7 +115,22 @@ export async function testHost() {
         zones: {
           whenReady: (...args) => supervisor.whenReady(...args),
           running: (...args) => supervisor.running(...args),
+          makeRoom: (...args) => resizer.makeRoom(...args),
         },
+      });
+      const hostMemory = async () => ({ totalMib: 8192, availableMib: 4096 });
+      const pending = createPendingRecords(state);
+      const resizer: Resizer = createResizer({
+        state,
+        hypervisor,
+        zones: {
+          whenReady: (...args) => supervisor.whenReady(...args),
+          running: (...args) => supervisor.running(...args),
+        },
+        pending,
+        hostMemory,
+        hostCpus: 4,
+        logger,
       });
       const deps = {
         state,
@@ -127,6 +144,7 @@ export async function testHost() {
         images,
         logger,
         background,
+        resizer,
         openLink: ({ zoneId }: { zoneId: Parameters<typeof machines.machines.get>[0] }) => {
           const machine = machines.machines.get(zoneId);
           if (machine === undefined) throw new Error('no machine');
@@ -134,8 +152,7 @@ export async function testHost() {
         },
       };
       const supervisor: ZoneSupervisor = new ZoneSupervisor(deps, workloads);
-      const hostMemory = async () => ({ totalMib: 8192, availableMib: 4096 });
-      const zones = new Zones({ ...deps, supervisor, hostMemory, hostCpus: 4 });
+      const zones = new Zones({ ...deps, supervisor, pending, hostMemory, hostCpus: 4 });
       return {
         state,
         deps,

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
-import type { ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
+import type { ZoneId } from '@protect/config/ids';
+import { currentResources, type ZoneRecord, type ZoneSpec } from '../state/zone-record.ts';
 import { isLive } from './state.ts';
 
 /** Memory of the host as /proc/meminfo shows it, MiB. */
@@ -38,21 +39,47 @@ export function admit(
     throw new ConnectError(text, Code.ResourceExhausted);
   }
   const wanted = spec.resources.targetMemoryMib;
+  if (wanted > freeMemoryMib(zones, memory)) {
+    throw shortOfMemory(`the zone wants ${wanted} MiB of memory`, zones, memory);
+  }
+}
+
+/** RESOURCE_EXHAUSTED when the host has no room for `id`, one of `zones`, to grow to this much memory. */
+export function admitGrowth(
+  id: ZoneId,
+  targetMemoryMib: number,
+  zones: readonly ZoneRecord[],
+  memory: HostMemory,
+): void {
+  const zone = zones.find((one) => one.id === id);
+  const more = targetMemoryMib - (zone === undefined ? 0 : currentResources(zone).targetMemoryMib);
+  if (more <= 0 || more <= freeMemoryMib(zones, memory)) return;
+  throw shortOfMemory(`zone ${id} wants ${more} MiB of memory more`, zones, memory);
+}
+
+/** Memory that can be promised to zones beyond what they have. */
+export function freeMemoryMib(zones: readonly ZoneRecord[], memory: HostMemory): number {
   const promised = sumTarget(
     zones.filter(({ status: { state } }) => state === 'creating' || state === 'created'),
   );
-  const live = zones.filter(({ status }) => isLive(status.state));
-  const free = Math.min(memory.availableMib - promised, memory.totalMib - sumTarget(live));
-  if (wanted <= free) return;
+  return Math.max(0, Math.min(memory.availableMib - promised, memory.totalMib - sumTarget(live(zones))));
+}
+
+function shortOfMemory(who: string, zones: readonly ZoneRecord[], memory: HostMemory): ConnectError {
+  const having = live(zones);
   const text =
-    `the zone wants ${wanted} MiB of memory, the host has ${Math.max(free, 0)} MiB left ` +
-    `(${memory.totalMib} MiB in all, ${sumTarget(live)} MiB for ${live.length} zones); ` +
+    `${who}, the host has ${freeMemoryMib(zones, memory)} MiB left ` +
+    `(${memory.totalMib} MiB in all, ${sumTarget(having)} MiB for ${having.length} zones); ` +
     'destroy a zone or ask for less';
-  throw new ConnectError(text, Code.ResourceExhausted);
+  return new ConnectError(text, Code.ResourceExhausted);
+}
+
+function live(zones: readonly ZoneRecord[]): ZoneRecord[] {
+  return zones.filter(({ status }) => isLive(status.state));
 }
 
 function sumTarget(zones: readonly ZoneRecord[]): number {
-  return zones.reduce((sum, zone) => sum + zone.spec.resources.targetMemoryMib, 0);
+  return zones.reduce((sum, zone) => sum + currentResources(zone).targetMemoryMib, 0);
 }
 
 /** The smallest number that no zone has. */

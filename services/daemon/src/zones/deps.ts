@@ -9,6 +9,7 @@ import type { State } from '../state/state.ts';
 import type { ImageLookup } from '../workloads/deps.ts';
 import type { Workloads } from '../workloads/workloads.ts';
 import type { BootImages } from './boot-images.ts';
+import type { Resizer } from './resizer.ts';
 
 /** What zones need of the rest of the daemon. */
 export interface ZoneDeps {
@@ -22,6 +23,7 @@ export interface ZoneDeps {
   readonly bootImages: BootImages;
   readonly images: ImageLookup;
   readonly logger: Logger;
+  readonly resizer: Pick<Resizer, 'keep'>;
   readonly openLink: (domain: Domain, events: Pick<IdmLinkOptions, 'onEvent'>) => IdmLink;
   readonly background: (name: string, work: Promise<unknown>) => void;
 }

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/config/ids';
 import { type ConsoleLog, openConsoleLog } from '../hypervisor/console-log.ts';
-import type { Domain, DomainEnd } from '../hypervisor/hypervisor.ts';
+import type { Domain } from '../hypervisor/hypervisor.ts';
 import { waitFor } from '../state/wait-for.ts';
 import type { ZoneRecord, ZoneStatus } from '../state/zone-record.ts';
 import type { ReadyZone } from '../workloads/deps.ts';
@@ -230,6 +230,10 @@ export class ZoneSupervisor implements AsyncDisposable {
     runtime.link = openLink(domain, {
       onEvent: (event, connection) => this.#workloads.onZoneEvent(id, event, connection),
     });
+    const gone = new AbortController();
+    void domain.ended.then(() => gone.abort());
+    const here = AbortSignal.any([this.#stop.signal, gone.signal]);
+    this.#deps.background('resources', this.#deps.resizer.keep(id, here));
     const record = this.#deps.state.zones.get(id);
     if (record?.status.state !== 'ready') return;
     this.#deps.background(

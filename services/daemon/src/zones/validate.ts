@@ -3,7 +3,7 @@ import type { HypervisorCapabilities } from '../hypervisor/hypervisor.ts';
 import { type FieldViolation, invalidArgument } from '../invalid-argument.ts';
 import { addonsMax } from '../limits.ts';
 import { annotationViolations, nameViolations } from '../spec-violations.ts';
-import type { ZoneSpec } from '../state/zone-record.ts';
+import type { ZoneResources, ZoneSpec } from '../state/zone-record.ts';
 import { dnsViolations } from './dns-violations.ts';
 import { kernelViolations } from './kernel-violations.ts';
 
@@ -36,8 +36,7 @@ export function completeZoneSpec(spec: ZoneSpec, host: HostLimits): ZoneSpec {
     ...kernelViolations(spec.kernelOptions),
     ...networkViolations(spec.network),
     ...dnsViolations(spec.network.dns),
-    ...cpuViolations(resources, host.cpus),
-    ...memoryViolations(resources),
+    ...resourceViolations(resources, host.cpus, 'spec.initial_resources'),
     ...scratchViolations(spec.scratch),
     ...addonViolations(spec.addons),
   ];
@@ -81,21 +80,35 @@ function completeCpus(asked: ZoneSpec['resources'], hostCpus: number) {
   return { maxCpus, targetCpus, minCpus: asked.minCpus || Math.min(1, targetCpus) };
 }
 
-function* cpuViolations(resources: ZoneSpec['resources'], hostCpus: number): Generator<FieldViolation> {
+/** What is wrong with bounds and targets; `field` is where they stand in the request. */
+export function* resourceViolations(
+  resources: ZoneResources,
+  hostCpus: number,
+  field: string,
+): Generator<FieldViolation> {
+  yield* cpuViolations(resources, hostCpus, field);
+  yield* memoryViolations(resources, field);
+}
+
+function* cpuViolations(
+  resources: ZoneResources,
+  hostCpus: number,
+  parent: string,
+): Generator<FieldViolation> {
   const { maxCpus, targetCpus, minCpus } = resources;
   for (const [what, cpus] of Object.entries({ max: maxCpus, target: targetCpus, min: minCpus })) {
     // What follows from the maximum is said once.
     if (cpus <= hostCpus || (what !== 'max' && cpus === maxCpus)) continue;
     const description = `${what}-cpus is ${cpus}, but this host has ${hostCpus} CPUs; ask for no more`;
-    yield { field: resource(`${what}_cpus`), description };
+    yield { field: `${parent}.${what}_cpus`, description };
   }
   if (targetCpus > maxCpus) {
     const description = `target-cpus ${targetCpus} is more than max-cpus ${maxCpus}`;
-    yield { field: resource('target_cpus'), description };
+    yield { field: `${parent}.target_cpus`, description };
   }
   if (minCpus > targetCpus) {
     const description = `min-cpus ${minCpus} is more than target-cpus ${targetCpus}`;
-    yield { field: resource('min_cpus'), description };
+    yield { field: `${parent}.min_cpus`, description };
   }
 }
 
@@ -107,22 +120,18 @@ function completeMemory(asked: ZoneSpec['resources'], defaultMib: number) {
   return { maxMemoryMib, targetMemoryMib, minMemoryMib: least };
 }
 
-function* memoryViolations(resources: ZoneSpec['resources']): Generator<FieldViolation> {
+function* memoryViolations(resources: ZoneResources, parent: string): Generator<FieldViolation> {
   const { maxMemoryMib: max, targetMemoryMib: target, minMemoryMib: min } = resources;
   if (target < minMemoryMib) {
     const description = `${target} MiB of memory are too little for a zone; ${minMemoryMib} MiB is the least`;
-    yield { field: resource('target_memory'), description };
+    yield { field: `${parent}.target_memory`, description };
   }
   if (target > max) {
     const description = `target-memory ${target} MiB is more than max-memory ${max} MiB`;
-    yield { field: resource('target_memory'), description };
+    yield { field: `${parent}.target_memory`, description };
   }
   if (min > target) {
     const description = `min-memory ${min} MiB is more than target-memory ${target} MiB`;
-    yield { field: resource('min_memory'), description };
+    yield { field: `${parent}.min_memory`, description };
   }
-}
-
-function resource(field: string): string {
-  return `spec.initial_resources.${field}`;
 }

@@ -2,19 +2,23 @@ import { availableParallelism } from 'node:os';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { newZoneId, type ZoneId } from '@protect/config/ids';
 import { createLocks } from '@protect/service/locks';
-import type { ZoneNetwork, ZoneRecord, ZoneSpec } from '../state/zone-record.ts';
+import type { ZoneNetwork, ZoneRecord, ZoneResources, ZoneSpec } from '../state/zone-record.ts';
 import { findAddons } from './addons.ts';
 import { admit, freeSlot, type HostMemory, readHostMemory } from './admission.ts';
 import type { ZoneDeps } from './deps.ts';
 import { configureNetwork } from './external-network.ts';
 import { checkPciDevices, checkScratch } from './named-devices.ts';
+import type { PendingRecords } from './pending-records.ts';
 import { checkReservation, checkUnclaimed } from './reservations.ts';
+import type { Resizer } from './resizer.ts';
 import { hopZone } from './state.ts';
 import type { ZoneSupervisor } from './supervisor.ts';
 import { completeZoneSpec } from './validate.ts';
 
 export interface ZonesDeps extends ZoneDeps {
   readonly supervisor: ZoneSupervisor;
+  readonly pending: PendingRecords;
+  readonly resizer: Resizer;
   readonly hostMemory?: () => Promise<HostMemory>;
   readonly hostCpus?: number;
 }
@@ -22,9 +26,6 @@ export interface ZonesDeps extends ZoneDeps {
 /** The zones of this host: what callers ask for. */
 export class Zones {
   readonly #deps: ZonesDeps;
-  /** Accepted but not stored yet; they count for admission and slots. */
-  readonly #arriving = new Map<ZoneId, ZoneRecord>();
-
   readonly #networks = createLocks();
 
   constructor(deps: ZonesDeps) {
@@ -48,7 +49,7 @@ export class Zones {
     const { assumeReservation } = spec.network;
     if (assumeReservation !== undefined) await checkReservation(network, assumeReservation);
     const memory = await hostMemory();
-    const known = [...state.zones.all(), ...this.#arriving.values()];
+    const known = this.#deps.pending.known();
     admit(spec, known, memory, config.runtime.limits.zones);
     if (assumeReservation !== undefined) checkUnclaimed(assumeReservation, known);
     const record: ZoneRecord = {
@@ -63,12 +64,7 @@ export class Zones {
       generation: 1,
       held: true,
     };
-    this.#arriving.set(record.id, record);
-    try {
-      await state.zones.insert(record);
-    } finally {
-      this.#arriving.delete(record.id);
-    }
+    await this.#deps.pending.during(record, () => state.zones.insert(record));
     supervisor.begin(record.id);
     return record.id;
   }
@@ -87,6 +83,11 @@ export class Zones {
   /** Gives a zone whose network is external its interfaces, routes and neighbours; one call after the other. */
   async configureNetwork(id: ZoneId, network: ZoneNetwork, signal: AbortSignal): Promise<void> {
     await this.#networks.exclusive(id, () => configureNetwork(this.#deps, id, network, signal));
+  }
+
+  /** Changes memory and CPUs of a zone that runs; settles when it has them. */
+  async updateResources(id: ZoneId, asked: ZoneResources, signal: AbortSignal): Promise<void> {
+    await this.#deps.resizer.update(id, asked, signal);
   }
 
   /** NOT_FOUND when there is no such zone. */

@@ -34,6 +34,12 @@ function accelerator({ acceleration, translationCacheMib }: QemuSettings): strin
     : ['-accel', `tcg,thread=multi,tb-size=${translationCacheMib}`, '-cpu', 'max'];
 }
 
+/** A CPU beside the first, as a device of its own, so that it can be plugged out like those that come later. */
+function cpuDevice(acceleration: 'kvm' | 'tcg', socket: number): string[] {
+  const driver = `${acceleration === 'kvm' ? 'host' : 'max'}-x86_64-cpu`;
+  return ['-device', `${driver},id=cpu${socket},socket-id=${socket},core-id=0,thread-id=0`];
+}
+
 function serverSocket(id: 'qmp' | 'idm' | 'console'): string[] {
   // Relative to the control folder, in which QEMU is started: socket addresses are short.
   return ['-chardev', `socket,id=${id},path=${controlSocketFile(id)},server=on,wait=off`];
@@ -73,8 +79,11 @@ export function qemuArguments(spec: DomainSpec, settings: QemuSettings): string[
     // A machine that has ended waits for the daemon, so that the reason is known even if the daemon was away.
     ...['-action', 'reboot=shutdown,shutdown=pause,panic=pause,watchdog=pause'],
     ...accelerator(settings),
-    ...['-object', `memory-backend-ram,id=memory,size=${spec.memoryMib}M`, '-m', `${spec.memoryMib}M`],
-    ...['-smp', `cpus=${spec.cpus},sockets=${spec.maxCpus},cores=1,threads=1,maxcpus=${spec.maxCpus}`],
+    ...['-object', `memory-backend-ram,id=memory,size=${spec.maxMemoryMib}M`, '-m', `${spec.maxMemoryMib}M`],
+    ...['-smp', `cpus=1,sockets=${spec.maxCpus},cores=1,threads=1,maxcpus=${spec.maxCpus}`],
+    ...Array.from({ length: spec.cpus - 1 }, (_, index) =>
+      cpuDevice(settings.acceleration, index + 1),
+    ).flat(),
     ...['-kernel', spec.kernelPath, '-initrd', spec.initrdPath],
     ...['-append', kernelCommandLine(spec, settings.acceleration)],
     ...['-chardev', `socket,id=boot,fd=${bootMonitorFd}`, '-mon', 'chardev=boot,mode=control'],

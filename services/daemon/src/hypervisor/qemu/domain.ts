@@ -9,8 +9,10 @@ import { settledWithin } from '../deadline.ts';
 import type { DomainUsage } from '../domain-usage.ts';
 import type { Domain, DomainDisk, DomainEnd } from '../hypervisor.ts';
 import { isRunning, kill, type ProcessIdentity } from '../process-identity.ts';
+import { moveBalloon } from './balloon.ts';
 import { removeGroups } from './cgroup.ts';
 import { connectControlSocket } from './control-socket.ts';
+import { plugCpus } from './cpus.ts';
 import { QemuDisks } from './disks.ts';
 import type { QmpClient, QmpEvent } from './qmp.ts';
 import { readUsage } from './usage.ts';
@@ -133,6 +135,14 @@ export class QemuDomain implements Domain {
 
   listDisks(signal: AbortSignal): Promise<readonly string[]> {
     return this.#disks.list(signal);
+  }
+
+  setMemory(memoryMib: number, signal: AbortSignal): Promise<void> {
+    return moveBalloon(this.#qmp, memoryMib, signal);
+  }
+
+  setCpus(cpus: number, signal: AbortSignal): Promise<void> {
+    return plugCpus(this.#qmp, cpus, signal);
   }
 
   usage(signal: AbortSignal): Promise<DomainUsage> {

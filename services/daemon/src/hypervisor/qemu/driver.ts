@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { emptyControlFolder, listZoneFolders, makeControlFolder } from '../control-folder.ts';
 import type { Domain, DomainSpec, Hypervisor, HypervisorCapabilities } from '../hypervisor.ts';
 import { isRunning } from '../process-identity.ts';
+import { aimBalloon } from './balloon.ts';
 import { confineProcess, removeGroups } from './cgroup.ts';
 import { domainCommand, type QemuSettings, tasksMax } from './command-line.ts';
 import { connectControlSocket } from './control-socket.ts';
@@ -60,8 +61,8 @@ class QemuHypervisor implements Hypervisor {
       name: 'qemu',
       virtualizationBackends: ['qemu'],
       diskHotplug: true,
-      memoryBalloon: false,
-      cpuHotplug: false,
+      memoryBalloon: true,
+      cpuHotplug: true,
       hypervisorConsole: false,
       pciPassthrough: false,
       acceleration: options.acceleration,
@@ -84,6 +85,7 @@ class QemuHypervisor implements Hypervisor {
       const qmp = await this.#connect(controlFolder, signal);
       domain = new QemuDomain(domainProcess, qmp, this.#logger);
       for (const disk of spec.disks) await domain.attachDisk(disk, signal);
+      await aimBalloon(qmp, spec.memoryMib, signal);
       await domain.resume(signal);
       return domain;
     } catch (error) {

@@ -9,6 +9,8 @@ export interface ListedDomain {
   /** `(null)` when xenstore has no name (any more). */
   readonly name: string;
   readonly uuid: string;
+  /** What it has now, and what is set aside for it. */
+  readonly memoryMib: number;
   readonly paused: boolean;
   /** It has been destroyed, and something still holds pages of it. */
   readonly dying: boolean;
@@ -18,7 +20,7 @@ export interface ListedDomain {
 
 // Names may contain anything, so the fields count from the end of the line.
 const line =
-  /^(.*) +(\d+) +\d+ +\d+\s+[r-][b-]([p-])([s-]).([d-]) +\d+\.\d+ +([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) +(-|[0-9a-f]+) +\S+ *$/;
+  /^(.*) +(\d+) +(\d+) +\d+\s+[r-][b-]([p-])([s-]).([d-]) +\d+\.\d+ +([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}) +(-|[0-9a-f]+) +\S+ *$/;
 
 /** Takes the output of `xl list -v` apart. Throws when a line is not understood. */
 export function parseDomainList(text: string): ListedDomain[] {
@@ -30,12 +32,14 @@ export function parseDomainList(text: string): ListedDomain[] {
 }
 
 function parseLine(row: string): ListedDomain {
-  const [, name = '', domid = '', paused, shutdown, dying, uuid = '', reason = ''] = line.exec(row) ?? [];
+  const [, name = '', domid = '', memoryMib, paused, shutdown, dying, uuid = '', reason = ''] =
+    line.exec(row) ?? [];
   if (uuid === '') throw new Error(`xl list -v has a line that is not understood: ${JSON.stringify(row)}`);
   return {
     domid: Number(domid),
     name: name.trim(),
     uuid,
+    memoryMib: Number(memoryMib),
     paused: paused === 'p',
     dying: dying === 'd',
     shutdown: shutdown === 's' ? (shutdownReasons[Number.parseInt(reason, 16)] ?? 'unknown') : undefined,

@@ -30,7 +30,15 @@ function fakeHost() {
 }
 
 function domain(domid: number): ListedDomain {
-  return { domid, name: `d${domid}`, uuid: '', paused: false, dying: false, shutdown: undefined };
+  return {
+    domid,
+    name: `d${domid}`,
+    uuid: '',
+    memoryMib: 128,
+    paused: false,
+    dying: false,
+    shutdown: undefined,
+  };
 }
 
 async function settle(): Promise<void> {

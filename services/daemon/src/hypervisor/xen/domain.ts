@@ -12,6 +12,7 @@ import type { ListedDomain, ShutdownReason } from './domain-list.ts';
 import { openIdmProxy } from './idm-proxy.ts';
 import { OneStream } from './one-stream.ts';
 import { type RemoveDeps, removeDomain } from './remove-domain.ts';
+import { moveMemory, offerCpus } from './resize.ts';
 import { runXl } from './xl.ts';
 
 /** Milliseconds for xl to pause or resume. */
@@ -98,6 +99,14 @@ export class XenDomain implements Domain {
 
   listDisks(signal: AbortSignal): Promise<readonly string[]> {
     return this.#disks.list(signal);
+  }
+
+  setMemory(memoryMib: number, signal: AbortSignal): Promise<void> {
+    return moveMemory(this.zoneId, memoryMib, this.#deps, signal);
+  }
+
+  setCpus(cpus: number, signal: AbortSignal): Promise<void> {
+    return offerCpus(this.zoneId, cpus, this.#deps, signal);
   }
 
   usage(signal: AbortSignal): Promise<DomainUsage> {
