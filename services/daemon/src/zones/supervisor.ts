@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/config/ids';
 import { type ConsoleLog, openConsoleLog } from '../hypervisor/console-log.ts';
-import type { Domain } from '../hypervisor/hypervisor.ts';
+import type { Domain, DomainEnd } from '../hypervisor/hypervisor.ts';
 import { waitFor } from '../state/wait-for.ts';
 import type { ZoneRecord, ZoneStatus } from '../state/zone-record.ts';
 import type { ReadyZone } from '../workloads/deps.ts';
