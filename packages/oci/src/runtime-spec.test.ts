@@ -36,7 +36,7 @@ describe('the runtime configuration', () => {
     expect(process.args).toEqual(['/entry', 'default']);
     expect(process.env).toEqual(['PATH=/image', 'HOSTNAME=box', 'HOME=/', 'A=1']);
     expect(process.cwd).toBe('/srv');
-    expect(process.user).toEqual({ uid: 5, gid: 6, additionalGids: [] });
+    expect(process.user).toEqual({ uid: 5, gid: 6, additionalGids: [6] });
     expect(root).toEqual({ path: 'rootfs', readonly: false });
     expect(hostname).toBe('box');
   });

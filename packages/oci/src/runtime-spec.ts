@@ -7,6 +7,7 @@ import {
   type ProcessRequest,
   type SecurityRequest,
 } from './process-spec.ts';
+import { seccompProfile } from './seccomp-profile.ts';
 
 export interface RuntimeSpecRequest extends ProcessContext {
   /** Names the container, its cgroup and the folder with its hosts file. */
@@ -74,6 +75,7 @@ export function buildRuntimeSpec(request: RuntimeSpecRequest): string {
       },
       maskedPaths: privileged ? [] : maskedPaths,
       readonlyPaths: privileged ? [] : readonlyPaths,
+      ...(privileged ? {} : { seccomp: seccompProfile(process.capabilities.effective) }),
     },
   });
 }
@@ -96,8 +98,7 @@ export function buildExecProcess(workload: RuntimeSpecRequest, exec: ProcessRequ
   const command = exec.command ?? [];
   if (command.length === 0)
     throw new ImageError('invalid', 'no command was given to execute in the workload');
-  const process = buildProcess(command, merged, workload);
-  return JSON.stringify({ ...process, oomScoreAdj: checkOomScore(workload.oomScoreAdj ?? 0) });
+  return JSON.stringify(buildProcess(command, merged, workload));
 }
 
 function systemMounts(privileged: boolean): Mount[] {

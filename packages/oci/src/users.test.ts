@@ -12,27 +12,27 @@ describe('users of a process', () => {
     [
       'no user at all is root with its home',
       { imageUser: '' },
-      { uid: 0, gid: 0, additionalGids: [], home: '/root' },
+      { uid: 0, gid: 0, additionalGids: [0], home: '/root' },
     ],
     [
       'a name brings its group, its further groups and its home',
       { imageUser: 'web' },
-      { uid: 33, gid: 34, additionalGids: [40, 44], home: '/var/www' },
+      { uid: 33, gid: 34, additionalGids: [34, 40, 44], home: '/var/www' },
     ],
     [
       'a number with an account is that account',
       { imageUser: '33' },
-      { uid: 33, gid: 34, additionalGids: [40, 44] },
+      { uid: 33, gid: 34, additionalGids: [34, 40, 44] },
     ],
     [
       'a number without an account has group 0 and no home',
       { imageUser: '1234' },
-      { uid: 1234, gid: 0, additionalGids: [], home: '/' },
+      { uid: 1234, gid: 0, additionalGids: [0], home: '/' },
     ],
     [
       'a group of its own leaves the further groups out',
       { imageUser: 'web:logs' },
-      { uid: 33, gid: 40, additionalGids: [] },
+      { uid: 33, gid: 40, additionalGids: [40] },
     ],
     ['user and group may both be numbers', { imageUser: '5:6' }, { uid: 5, gid: 6 }],
     [
@@ -49,12 +49,12 @@ describe('users of a process', () => {
     [
       'an asked-for group alone keeps the user of the image',
       { imageUser: 'web', group: 'video' },
-      { uid: 33, gid: 44, additionalGids: [] },
+      { uid: 33, gid: 44, additionalGids: [44] },
     ],
     [
       'asked-for further groups are added once',
       { imageUser: 'web', additionalGids: [44, 99] },
-      { additionalGids: [40, 44, 99] },
+      { additionalGids: [34, 40, 44, 99] },
     ],
   ])('%s', (_, request, expected) => {
     expect(resolveUser(request, accounts)).toMatchObject(expected);

@@ -5,6 +5,7 @@ import { ImageError } from './image-error.ts';
 export interface ProcessUser {
   readonly uid: number;
   readonly gid: number;
+  /** Its own group is the first, so that a file that shuts that group out cannot be had by giving the group up. */
   readonly additionalGids: readonly number[];
   /** Home folder of the account; `/` without one. */
   readonly home: string;
@@ -52,10 +53,11 @@ export function resolveUser(request: UserRequest, accounts: Accounts): ProcessUs
   );
   const further = named === undefined ? memberships.map(({ gid }) => gid) : [];
   const extra = (request.additionalGids ?? []).map((gid) => checkId(gid, 'group'));
+  const gid = named ?? account.gid;
   return {
     uid: account.uid,
-    gid: named ?? account.gid,
-    additionalGids: [...new Set([...further, ...extra])],
+    gid,
+    additionalGids: [...new Set([gid, ...further, ...extra])],
     home: account.home,
   };
 }
