@@ -57,7 +57,10 @@ bool crun_run(struct crun *crun, const char *log, const char *const *arguments, 
   char *argv[own + limit + 1] = {"crun", "--root=/run/crun", "--cgroup-manager=cgroupfs", log_option};
   for (int i = 0; i < limit && arguments[i]; i++) argv[own + i] = (char *)arguments[i];
   const struct spawn wanted = {
-      .arguments = argv, .environment = environment, .stdio = {stdio[0], stdio[1], stdio[2]}};
+      .arguments = argv,
+      .environment = environment,
+      .stdio = {stdio[0], stdio[1], stdio[2]},
+      .oom_score_adj = crun->oom_score_adj[0] ? crun->oom_score_adj : NULL};
   unlink(crun->log);
   pid_t pid = spawn(&wanted);
   if (pid < 0) return false;

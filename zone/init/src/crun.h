@@ -11,6 +11,8 @@ struct crun {
   struct child child;
   struct timer timeout;
   char log[128];
+  /* What its processes start with; empty for 0. */
+  char oom_score_adj[8];
   bool timed_out;
   /* `error` is NULL after success, otherwise the end of what crun said. */
   void (*done)(struct crun *crun, const char *error);

@@ -37,17 +37,25 @@ static void launched(struct crun *crun, const char *error) {
   if (error && master >= 0) close(master);
 }
 
-static bool run(struct exec *exec, const char *workload_id) {
+/* crun gives a container's score to its first program only. */
+static void inherit_oom_score(struct exec *exec, pid_t container) {
+  char path[path_bytes];
+  snprintf(path, sizeof path, "/proc/%d/oom_score_adj", (int)container);
+  if (!file_read_line(path, exec->crun.oom_score_adj, sizeof exec->crun.oom_score_adj)) exec->crun.oom_score_adj[0] = 0;
+}
+
+static bool run(struct exec *exec, const struct workload *workload) {
   char json[path_bytes], pid[path_bytes], console[path_bytes], log[path_bytes];
   int theirs[3] = {-1, -1, -1};
   exec_path(exec, "console", console);
   exec_path(exec, "log", log);
   exec_path(exec, "pid", pid);
   unlink(pid);
-  const char *plain[] = {"exec",      "--detach", "--process",   exec_path(exec, "json", json),
-                         "--pid-file", pid,       workload_id, NULL};
-  const char *terminal[] = {"exec",       "--detach", "--process",        json,    "--pid-file",
-                            pid,          "--console-socket", console, workload_id, NULL};
+  const char *plain[] = {"exec",       "--detach", "--process",  exec_path(exec, "json", json),
+                         "--pid-file", pid,        workload->id, NULL};
+  const char *terminal[] = {"exec", "--detach",         "--process", json,         "--pid-file",
+                            pid,    "--console-socket", console,     workload->id, NULL};
+  inherit_oom_score(exec, workload->pid);
   bool ready = exec->terminal ? console_open(&exec->console, console, exec->size) : exec_open_pipes(exec, theirs);
   if (!ready) return false;
   bool running = crun_run(&exec->crun, log, exec->terminal ? terminal : plain, theirs, launched);
@@ -66,6 +74,6 @@ void exec_in_workload(struct exec *exec, const idm_ExecOpen *open) {
   else if (workload->step != workload_running)
     exec_fail(exec, code_failed_precondition, "the workload is not running");
   else if (!file_write(exec_path(exec, "json", path), open->oci_process.data, open->oci_process.size, 0600) ||
-           !run(exec, workload->id))
+           !run(exec, workload))
     exec_fail(exec, code_internal, strerror(errno));
 }

@@ -13,12 +13,12 @@
 #include "files.h"
 
 /* Undoes in a child what init has set for itself. */
-static void become_ordinary(void) {
+static void become_ordinary(const char *oom_score_adj) {
   sigset_t none;
   sigemptyset(&none);
   for (int signal_number = 1; signal_number < NSIG; signal_number++) signal(signal_number, SIG_DFL);
   sigprocmask(SIG_SETMASK, &none, NULL);
-  file_set("/proc/self/oom_score_adj", "0");
+  file_set("/proc/self/oom_score_adj", oom_score_adj ? oom_score_adj : "0");
   setsid();
 }
 
@@ -37,7 +37,7 @@ static bool set_stdio(const int stdio[3]) {
 
 static void run_child(const struct spawn *spawn, int failure) {
   extern char **environ;
-  become_ordinary();
+  become_ordinary(spawn->oom_score_adj);
   if (set_stdio(spawn->stdio) && (!spawn->terminal || ioctl(0, TIOCSCTTY, 0) == 0) &&
       chdir(spawn->folder ? spawn->folder : "/") == 0) {
     environ = (char **)spawn->environment;
@@ -68,7 +68,7 @@ bool spawn_task(struct child *child, void (*task)(const char *), const char *arg
   pid_t pid = fork();
   if (pid < 0) return false;
   if (pid == 0) {
-    become_ordinary();
+    become_ordinary(NULL);
     task(argument);
     _exit(0);
   }

@@ -16,6 +16,8 @@ struct spawn {
   int stdio[3];
   /* stdio[0] becomes the controlling terminal. */
   bool terminal;
+  /* NULL: 0. */
+  const char *oom_score_adj;
 };
 
 /* Starts a program in a session of its own; -1 with errno, which is exec's when the program cannot be run. */
