@@ -1,8 +1,8 @@
 import { Code } from '@connectrpc/connect';
 import { parseDaemonConfig } from '@protect/config/daemon-config';
 import { expect, test } from 'vitest';
-import { checkPciDevices, checkScratch } from './named-devices.ts';
-import { askedZoneSpec } from './test-zone.ts';
+import { checkFree, checkPciDevices, checkScratch } from './named-devices.ts';
+import { askedZoneSpec, zoneRecordOf } from './test-zone.ts';
 
 const { pci, block } = parseDaemonConfig(
   '[pci.devices.gpu0]\nlocations = ["0000:01:00.0"]\n[block.devices.scratch0]\npath = "/dev/sdb"',
@@ -39,4 +39,17 @@ test('a PCI device has to be named in [pci.devices], and the hypervisor that can
         'the hypervisor qemu does not pass the PCI device gpu0 through; that needs a host that runs Xen',
     }),
   );
+});
+
+test('a device that another zone has, or is about to have, is refused with that zone’s name', () => {
+  const scratch = askedZoneSpec({ scratch: { kind: 'block', device: 'scratch0' } });
+  const owner = zoneRecordOf({ spec: scratch });
+  expect(() => checkFree(scratch, [owner])).toThrow(
+    expect.objectContaining({
+      code: Code.ResourceExhausted,
+      rawMessage: `zone ${owner.id} has the block device scratch0; destroy that zone first`,
+    }),
+  );
+  expect(() => checkFree(scratch, [{ ...owner, held: false }])).not.toThrow();
+  expect(() => checkFree(askedZoneSpec({ devices: ['scratch0'] }), [owner])).not.toThrow();
 });

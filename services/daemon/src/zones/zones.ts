@@ -7,7 +7,7 @@ import { findAddons } from './addons.ts';
 import { admit, freeSlot, type HostMemory, readHostMemory } from './admission.ts';
 import type { ZoneDeps } from './deps.ts';
 import { configureNetwork } from './external-network.ts';
-import { checkPciDevices, checkScratch } from './named-devices.ts';
+import { checkFree, checkPciDevices, checkScratch } from './named-devices.ts';
 import type { PendingRecords } from './pending-records.ts';
 import { checkReservation, checkUnclaimed } from './reservations.ts';
 import type { Resizer } from './resizer.ts';
@@ -51,6 +51,7 @@ export class Zones {
     const memory = await hostMemory();
     const known = this.#deps.pending.known();
     admit(spec, known, memory, config.runtime.limits.zones);
+    checkFree(spec, known);
     if (assumeReservation !== undefined) checkUnclaimed(assumeReservation, known);
     const record: ZoneRecord = {
       version: 1,
