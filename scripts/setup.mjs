@@ -74,6 +74,7 @@ const packages = {
   fish: 'reads the completion script made for it, in tests',
   tmux: 'a real terminal, in tests of the protect command',
   curl: 'a foreign client of the control API, in tests',
+  prometheus: 'its promtool reads the metrics, in tests',
 };
 
 const furtherPackages = {
@@ -93,7 +94,7 @@ const systems = [
 const dpkgFormat = '${Package} ${db:Status-Status}\n';
 
 /** Packages that start a service of their own when installed; Protect runs their programs itself. */
-const serviceUnits = ['nats-server', 'docker-registry'];
+const serviceUnits = ['nats-server', 'docker-registry', 'prometheus'];
 
 class SetupError extends Error {}
 

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ServiceName } from '@protect/config/paths';
 import type { CheckResponse } from '@protect/proto/health';
-import type { HealthStatus } from './metrics.ts';
+import type { HealthStatus } from './system-metrics.ts';
 
 const intervalMs = 10_000;
 const services: readonly ServiceName[] = ['daemon', 'storage', 'network', 'orchestrator', 'cri'];

@@ -11,14 +11,20 @@ export interface MetricsServer extends AsyncDisposable {
   readonly port: number;
 }
 
-/** Serves `render()` at /metrics. Rejects with the address and the remedy when it is taken. */
+/** Metrics in the text format of Prometheus. */
+export type RenderMetrics = () => Promise<{ contentType: string; text: string }>;
+
+/** Serves each page at its path. Rejects with the address and the remedy when it is taken. */
 export async function serveMetrics(
   { host, port }: ListenAddress,
-  render: () => Promise<{ contentType: string; text: string }>,
+  pages: Readonly<Record<string, RenderMetrics>>,
 ): Promise<MetricsServer> {
   const server = createServer({ requestTimeout: requestTimeoutMs }, (request, response) => {
-    if (request.method !== 'GET' || request.url !== '/metrics') {
-      response.writeHead(404, { 'content-type': 'text/plain' }).end('only GET /metrics is here\n');
+    const path = (request.url ?? '').split('?')[0] ?? '';
+    const render = request.method === 'GET' && Object.hasOwn(pages, path) ? pages[path] : undefined;
+    if (render === undefined) {
+      const here = Object.keys(pages).join(' and ');
+      response.writeHead(404, { 'content-type': 'text/plain' }).end(`only GET ${here} are here\n`);
       return;
     }
     render().then(

@@ -1,18 +1,20 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
+import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { type Bus, connectBus } from '@protect/bus/connection';
 import { serveOnBus } from '@protect/bus/serve';
 import { prepareNatsServer } from '@protect/bus/server-config';
 import { type NatsServerProcess, startNatsServer } from '@protect/bus/server-process';
 import { type StatePaths, statePaths } from '@protect/config/paths';
 import { ControlService, WatchEventsReplySchema } from '@protect/proto/control';
-import { ZoneSchema, ZoneState } from '@protect/proto/control-common';
+import { type MetricNodeSchema, ZoneSchema, ZoneState } from '@protect/proto/control-common';
+import { DaemonService } from '@protect/proto/daemon';
 import { HealthService } from '@protect/proto/health';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -44,6 +46,34 @@ afterEach(async () => {
   daemon = undefined;
 });
 
+/** A zone of the fake daemon that never tells its metrics. */
+const silentZone = 'silent';
+
+const zoneTree: MessageInitShape<typeof MetricNodeSchema> = group('zone', [
+  group('system', [
+    group('memory', [number('total', 1000), number('used', 600), number('free', 300)]),
+    group('cpu', [
+      number('online', 1),
+      group('0', [number('usage', 12.5), number('user', 2), number('system', 1.5), number('idle', 90)]),
+    ]),
+  ]),
+  group('hypervisor', [
+    group('cpu', [number('time', 7.25), number('online', 2)]),
+    group('memory', [number('max', 2000), number('total', 1500)]),
+  ]),
+]);
+
+function group(
+  name: string,
+  children: MessageInitShape<typeof MetricNodeSchema>[],
+): MessageInitShape<typeof MetricNodeSchema> {
+  return { name, children };
+}
+
+function number(name: string, value: number): MessageInitShape<typeof MetricNodeSchema> {
+  return { name, value: { kind: { case: 'numberValue', value } } };
+}
+
 interface FakeDaemon {
   /** Tells all watchers that the zone is in this state now. */
   change(id: string, state: ZoneState): void;
@@ -54,12 +84,27 @@ interface FakeDaemon {
 async function startDaemon(zones: Readonly<Record<string, ZoneState>>): Promise<FakeDaemon> {
   const signal = AbortSignal.timeout(10_000);
   const bus: Bus = await connectBus(paths, 'daemon', { signal, logger: pino({ level: 'silent' }) });
-  const zone = (id: string, state: ZoneState) => create(ZoneSchema, { id, status: { state } });
+  const zone = (id: string, state: ZoneState) =>
+    create(ZoneSchema, {
+      id,
+      spec: {
+        annotations: [
+          { key: 'io.kubernetes.pod.namespace', value: 'shop' },
+          { key: 'io.kubernetes.pod.name', value: `pod-${id}` },
+        ],
+      },
+      status: { state, createdAt: timestampFromMs(1_000), readyAt: timestampFromMs(3_500) },
+    });
   const waiting: (() => void)[] = [];
   const changes: { id: string; state: ZoneState }[] = [];
   await serveOnBus(bus, (router) => {
     router.service(HealthService, { check: () => ({ ready: true }) });
+    router.service(DaemonService, {
+      readCounters: () => ({ idmPacketsSkippedSnoop: 3n, auditRecordsUnpublished: 5n }),
+    });
     router.service(ControlService, {
+      readZoneMetrics: ({ zoneId }) =>
+        zoneId === silentZone ? new Promise<never>(() => {}) : { root: zoneTree },
       async *listZones() {
         yield { zones: Object.entries(zones).map(([id, state]) => zone(id, state)) };
       },
@@ -99,8 +144,8 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function metrics(): Promise<string> {
-  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+async function metrics(page = '/metrics'): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}${page}`);
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
   return response.text();
@@ -136,10 +181,79 @@ test('metrics show the daemon’s zones by state, and follow every change', asyn
 test('health checks are counted by service and by how they went', async () => {
   daemon = await startDaemon({});
   await launch();
-  await expect.poll(metrics).toMatch(/^health_check_total\{service="daemon",status="ok"\} [1-9]/m);
+  await expect.poll(() => metrics()).toMatch(/^health_check_total\{service="daemon",status="ok"\} [1-9]/m);
   const text = await metrics();
   expect(text).toMatch(/^health_check_total\{service="storage",status="unavailable"\} [1-9]/m);
   expect(text).toMatch(/^health_check_total\{service="orchestrator",status="(ok|not_ready)"\} [1-9]/m);
+});
+
+test('each running zone has its own word and the hypervisor’s, with the pod that it is', async () => {
+  daemon = await startDaemon({ a: ZoneState.READY, old: ZoneState.EXITED });
+  await launch();
+  await expect.poll(async () => zonesIn(await metrics(), 'ready')).toBe(1);
+  const text = await metrics('/metrics/resource');
+  const of = (id: string) => `zone_id="${id}",k8s_namespace="shop",k8s_pod="pod-${id}"`;
+  expect(text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))).toEqual([
+    `zone_create_timestamp_milliseconds{${of('a')}} 1000`,
+    `zone_create_timestamp_milliseconds{${of('old')}} 1000`,
+    `zone_ready_timestamp_milliseconds{${of('a')}} 3500`,
+    `zone_ready_timestamp_milliseconds{${of('old')}} 3500`,
+    `zone_cpu_usage_percent{${of('a')},cpu="0"} 12.5`,
+    `zone_cpu_usage_seconds_total{${of('a')},cpu="0"} 3.5`,
+    `zone_memory_total_bytes{${of('a')}} 1000`,
+    `zone_memory_free_bytes{${of('a')}} 300`,
+    `zone_memory_used_bytes{${of('a')}} 600`,
+    `hypervisor_cpu_usage_seconds_total{${of('a')}} 7.25`,
+    `hypervisor_memory_max_bytes{${of('a')}} 2000`,
+    `hypervisor_memory_total_bytes{${of('a')}} 1500`,
+    `hypervisor_vcpus_online{${of('a')}} 2`,
+    'zones_unread 0',
+  ]);
+});
+
+test('zones that do not answer are left out, and hold up neither the others nor the scrape', async () => {
+  const many = Array.from({ length: 40 }, (_, index) => [`zone-${index}`, ZoneState.READY] as const);
+  daemon = await startDaemon({ [silentZone]: ZoneState.READY, ...Object.fromEntries(many) });
+  await launch();
+  await expect.poll(async () => zonesIn(await metrics(), 'ready')).toBe(41);
+  const began = performance.now();
+  const texts = await Promise.all([metrics('/metrics/resource'), metrics('/metrics/resource')]);
+  expect(performance.now() - began).toBeLessThan(8_000);
+  for (const text of texts) {
+    expect(text.match(/^zone_memory_total_bytes\{/gm)).toHaveLength(40);
+    expect(text).toContain('zones_unread 1\n');
+    expect(text).not.toMatch(/^zone_memory_total_bytes\{zone_id="silent"/m);
+  }
+});
+
+test('the host, NATS and what the daemon had to let go are told', async () => {
+  daemon = await startDaemon({});
+  await launch();
+  await expect.poll(() => metrics(), { timeout: 10_000 }).toMatch(/^host_cpu_usage_percent\{cpu="0"\} \d/m);
+  const text = await metrics();
+  expect(text).toMatch(/^host_cpu_usage_seconds_total\{cpu="0",mode="user"\} [1-9]/m);
+  expect(text).toMatch(/^host_memory_total_bytes [1-9]\d{8,}$/m);
+  expect(text).toContain('\nnats_connected 1\n');
+  expect(text).toContain('\ndaemon_audit_records_unpublished_total 5\n');
+  expect(text).toContain('\ndaemon_idm_packets_skipped_total{listener="snoop"} 3\n');
+});
+
+/** Nothing, or a complaint about a unit that Edera's names have, or about a name that prom-client gives. */
+const fixedByOthers =
+  /^(|\w+_(percent|milliseconds) use base unit .*|orchestrator_nodejs_active_\w+_total .*)$/;
+
+test('Prometheus takes both pages; it finds fault only with names that others have fixed', async () => {
+  daemon = await startDaemon({ a: ZoneState.READY });
+  await launch();
+  await expect.poll(async () => zonesIn(await metrics(), 'ready')).toBe(1);
+  await expect.poll(() => metrics(), { timeout: 10_000 }).toMatch(/^host_cpu_usage_percent\{/m);
+  for (const page of ['/metrics', '/metrics/resource']) {
+    const { status, stderr } = spawnSync('promtool', ['check', 'metrics'], { input: await metrics(page) });
+    const faults = String(stderr).trim().split('\n');
+    // 3 is for faults alone; what is no metrics at all ends with 1.
+    expect([0, 3]).toContain(status);
+    for (const fault of faults) expect(fault).toMatch(fixedByOthers);
+  }
 });
 
 test('it starts without a daemon, follows one that comes, and shows no old numbers of one that went', async () => {
