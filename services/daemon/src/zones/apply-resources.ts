@@ -1,6 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneResources } from '../state/zone-record.ts';
 import type { ReadyZone } from '../workloads/deps.ts';
+import type { MemoryUse } from './memory-policy.ts';
 
 /** How long the zone's kernel may take to bring CPUs on or offline. */
 const cpusDeadlineMs = 30_000;
@@ -40,20 +41,18 @@ async function applyCpus(zone: ReadyZone, cpus: number, signal: AbortSignal): Pr
   });
 }
 
-/**
- * Memory that the zone could not do without, MiB, what its kernel does not count as memory included; `memoryMib` is what it
- * should have.
- */
-export async function usedMemoryMib(
+/** What a zone that should have `memoryMib` does with it. */
+export async function readMemoryUse(
   zone: ReadyZone,
   memoryMib: number,
   signal: AbortSignal,
-): Promise<number> {
+): Promise<MemoryUse> {
   const connection = await zone.connection(signal);
   const { response } = await connection.request({ case: 'metrics', value: {} }, { signal });
   if (response.case !== 'metrics') throw new ConnectError('the zone sent no metrics', Code.Internal);
   const { memoryTotalBytes, memoryAvailableBytes } = response.value;
   const totalMib = Number(memoryTotalBytes / mebibyte);
+  const usedMib = totalMib - Number(memoryAvailableBytes / mebibyte);
   // A zone that has not given all back yet has more than it should have.
-  return Math.max(totalMib, memoryMib) - Number(memoryAvailableBytes / mebibyte);
+  return { usedMib, reservedMib: Math.max(0, memoryMib - totalMib) };
 }

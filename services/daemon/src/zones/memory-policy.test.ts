@@ -10,10 +10,13 @@ const anyView: fc.Arbitrary<MemoryView> = fc
     above: fc.nat(65_536),
     share: fc.double({ min: 0, max: 1, noNaN: true }),
     use: fc.double({ min: 0, max: 1.2, noNaN: true }),
+    reserved: fc.double({ min: 0, max: 1, noNaN: true }),
   })
-  .map(({ minMib, above, share, use }) => {
+  .map(({ minMib, above, share, use, reserved }) => {
     const targetMib = Math.round(minMib + above * share);
-    return { minMib, maxMib: minMib + above, targetMib, usedMib: Math.round(targetMib * use) };
+    const reservedMib = Math.round(targetMib * reserved);
+    const usedMib = Math.round((targetMib - reservedMib) * use);
+    return { minMib, maxMib: minMib + above, targetMib, usedMib, reservedMib };
   });
 
 /** Targets one after the other while the use stays, up to where they stay too. */
@@ -29,16 +32,24 @@ function settle(view: MemoryView): number[] {
 }
 
 describe('the memory of a dynamic zone', () => {
-  it('is halved when nine tenths are unused', () => {
-    expect(nextTargetMib({ usedMib: 100, targetMib: 1000, minMib: 64, maxMib: 2000 })).toBe(500);
-    expect(nextTargetMib({ usedMib: 101, targetMib: 1000, minMib: 64, maxMib: 2000 })).toBe(1000);
+  it('is halved when nine tenths of what its kernel counts are unused', () => {
+    const zone = { targetMib: 1100, reservedMib: 100, minMib: 64, maxMib: 2000 };
+    expect(nextTargetMib({ ...zone, usedMib: 100 })).toBe(550);
+    expect(nextTargetMib({ ...zone, usedMib: 101 })).toBe(1100);
+  });
+
+  it('stays when it would have to grow again', () => {
+    expect(nextTargetMib({ usedMib: 5, reservedMib: 50, targetMib: 128, minMib: 64, maxMib: 2000 })).toBe(
+      128,
+    );
   });
 
   it('grows to twice the use when seven tenths are used, and has 80 MiB to spare at least', () => {
-    expect(nextTargetMib({ usedMib: 700, targetMib: 1000, minMib: 64, maxMib: 2000 })).toBe(1400);
-    expect(nextTargetMib({ usedMib: 699, targetMib: 1000, minMib: 64, maxMib: 2000 })).toBe(1000);
-    expect(nextTargetMib({ usedMib: 60, targetMib: 64, minMib: 64, maxMib: 2000 })).toBe(140);
-    expect(nextTargetMib({ usedMib: 700, targetMib: 1000, minMib: 64, maxMib: 1200 })).toBe(1200);
+    const zone = { reservedMib: 100, minMib: 64, maxMib: 2000 };
+    expect(nextTargetMib({ ...zone, targetMib: 1000, usedMib: 600 })).toBe(1400);
+    expect(nextTargetMib({ ...zone, targetMib: 1000, usedMib: 599 })).toBe(1000);
+    expect(nextTargetMib({ ...zone, targetMib: 1000, usedMib: 600, maxMib: 1200 })).toBe(1200);
+    expect(nextTargetMib({ ...zone, targetMib: 64, usedMib: 20, reservedMib: 40 })).toBe(140);
   });
 
   it('is never below the least nor above the most', async () => {
@@ -75,7 +86,7 @@ describe('the memory of a dynamic zone', () => {
     await fc.assert(
       fc.property(anyView, (view) => {
         const next = nextTargetMib(view);
-        expect(next === view.maxMib || next > view.usedMib).toBe(true);
+        expect(next === view.maxMib || next > view.usedMib + view.reservedMib).toBe(true);
       }),
     );
   });

@@ -38,9 +38,8 @@ afterEach(async () => {
 });
 
 function metrics(): Response {
-  const total = 200;
   const value = {
-    memoryTotalBytes: BigInt(total) * mebibyte,
+    memoryTotalBytes: BigInt(targetMib()) * mebibyte,
     memoryAvailableBytes: BigInt(targetMib() - usedMib) * mebibyte,
   };
   return create(ResponseSchema, { response: { case: 'metrics', value } });

@@ -9,7 +9,7 @@ import { waitFor } from '../state/wait-for.ts';
 import { currentResources, type ZoneRecord, type ZoneResources } from '../state/zone-record.ts';
 import type { ReadyZone, ZoneAccess } from '../workloads/deps.ts';
 import { admitGrowth, freeMemoryMib, type HostMemory } from './admission.ts';
-import { applyResources, type Resized, usedMemoryMib } from './apply-resources.ts';
+import { applyResources, type Resized, readMemoryUse } from './apply-resources.ts';
 import { firstLookMs, nextLookMs, nextTargetMib } from './memory-policy.ts';
 import type { PendingRecords } from './pending-records.ts';
 import { changedResources } from './resource-change.ts';
@@ -115,12 +115,9 @@ export function createResizer(deps: ResizerDeps): Resizer {
     const found = dynamicZone(id);
     if (found === undefined) return false;
     const { targetMemoryMib: targetMib, minMemoryMib: minMib, maxMemoryMib: maxMib } = found.resources;
-    const usedMib = await usedMemoryMib(
-      found.zone,
-      targetMib,
-      AbortSignal.any([signal, AbortSignal.timeout(followMs)]),
-    );
-    const wantedMib = nextTargetMib({ usedMib, targetMib, minMib, maxMib });
+    const limit = AbortSignal.any([signal, AbortSignal.timeout(followMs)]);
+    const use = await readMemoryUse(found.zone, targetMib, limit);
+    const wantedMib = nextTargetMib({ ...use, targetMib, minMib, maxMib });
     const sinceStart = performance.now() - (starts.get(id) ?? Number.NEGATIVE_INFINITY);
     if (wantedMib < targetMib && sinceStart < startGraceMs) return false;
     return await move(found, wantedMib, signal);
@@ -199,7 +196,8 @@ export function createResizer(deps: ResizerDeps): Resizer {
 /** A zone that is asked for memory that its programs use would kill some of them. */
 async function checkUse(zone: ReadyZone, before: Resized, next: Resized, signal: AbortSignal): Promise<void> {
   if (next.targetMemoryMib >= before.targetMemoryMib) return;
-  const usedMib = await usedMemoryMib(zone, before.targetMemoryMib, signal);
+  const use = await readMemoryUse(zone, before.targetMemoryMib, signal);
+  const usedMib = use.usedMib + use.reservedMib;
   if (usedMib < next.targetMemoryMib) return;
   const text =
     `zone ${zone.record.id} uses ${usedMib} MiB of memory and cannot do with ${next.targetMemoryMib} MiB; ` +
