@@ -120,7 +120,17 @@ const cases: { readonly [M in MethodName]: readonly Case<M>[] } = {
   resolveZoneIds: [{ request: { name: 'nobody' }, code: 'NotFound' }],
   getZone: [noZoneId, unknownZone, { request: { zoneId: making.id }, code: 'Ok' }],
   listZones: [ok],
-  updateZoneResources: [noZoneId, unknownZone],
+  updateZoneResources: [
+    noZoneId,
+    unknownZone,
+    { request: { zoneId: gone.id }, code: 'InvalidArgument', fields: ['resources'] },
+    {
+      request: { zoneId: gone.id, resources: { adjustmentPolicy: noneSuch } },
+      code: 'InvalidArgument',
+      fields: ['resources.adjustment_policy'],
+    },
+    { request: { zoneId: gone.id, resources: { targetMemory: 512n } }, code: 'FailedPrecondition' },
+  ],
   configureZoneNetwork: [
     noZoneId,
     unknownZone,
