@@ -5,6 +5,8 @@
 export const bootModules = {
   qemu: [
     ...['virtio_pci', 'virtio_console', 'virtio_scsi', 'sd_mod', 'virtio_net', 'squashfs', 'overlay'],
+    // Tells QEMU of a panic before the machine ends; a PV kernel tells Xen by itself.
+    'pvpanic_pci',
     // On Xen the kernel has its own.
     'virtio_balloon',
   ],

@@ -20,7 +20,7 @@ static struct reply answer;
 static uint64_t kill_at_ms, power_off_at_ms;
 static bool active, killed;
 
-_Noreturn void power_off(void) {
+static _Noreturn void power_off(void) {
   reboot(RB_POWER_OFF);
   /* Without a way to power off the machine waits for the host to end it. */
   for (;;) pause();

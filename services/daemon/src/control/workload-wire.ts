@@ -112,8 +112,17 @@ export function toWireWorkload(record: WorkloadRecord): MessageInitShape<typeof 
       createdAt: timestampFromMs(record.createdAtMs),
       ...(status.state === 'completed' ? { exitStatus: { code: status.exitCode } } : {}),
       ...(status.state === 'failed' ? { errorStatus: { message: status.message } } : {}),
+      ...(status.state === 'completed' && status.oomKilled
+        ? { errorStatus: { message: oomText(status) } }
+        : {}),
     },
   };
+}
+
+/** A workload may live on without the process that was killed, and end in another way. */
+function oomText({ signal }: { readonly signal: number }): string {
+  const what = signal === 9 ? 'it was' : 'a process of it was';
+  return `${what} ended by the out-of-memory killer of the zone’s kernel: raise its limit or the zone’s memory`;
 }
 
 function toWireProcess(process: ProcessSpec) {

@@ -130,7 +130,7 @@ export function toWireZone(record: ZoneRecord, hostUuid: string): MessageInitSha
       createdAt: timestampFromMs(record.createdAtMs),
       ...(record.readyAtMs === undefined ? {} : { readyAt: timestampFromMs(record.readyAtMs) }),
       ...(status.state === 'exited' ? { exitStatus: { code: status.exitCode } } : {}),
-      ...(status.state === 'failed' ? { errorStatus: { message: status.message } } : {}),
+      ...(status.state === 'failed' ? { errorStatus: { message: failureText(status) } } : {}),
       ...(placement === undefined
         ? {}
         : {
@@ -143,7 +143,11 @@ export function toWireZone(record: ZoneRecord, hostUuid: string): MessageInitSha
   };
 }
 
-function toWireSpec(spec: ZoneSpec, resources: ReturnType<typeof toWireResources>) {
+function failureText({ message, lastWords = [] }: ZoneRecord['status'] & { state: 'failed' }): string {
+  return [lastWords.length === 0 ? message : `${message}. Its last lines:`, ...lastWords].join('\n');
+}
+
+function toWireSpec(spec: ZoneSpec) {
   const { kernelOptions, network } = spec;
   return {
     name: spec.name,

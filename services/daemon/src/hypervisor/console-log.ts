@@ -28,6 +28,8 @@ export interface ConsoleLog {
   follow(signal: AbortSignal, options?: { replay?: boolean }): AsyncIterable<Buffer>;
   /** Types on the zone's console; UNAVAILABLE while it is not connected. */
   write(bytes: Uint8Array): Promise<void>;
+  /** Settles when the machine has ended and all that it printed is written; never rejects. */
+  readonly ended: Promise<void>;
   /** Lets go of the console and the files; settles when all that was read is written. */
   close(): Promise<void>;
 }
@@ -111,6 +113,10 @@ class FileConsoleLog implements ConsoleLog {
     this.#segmentBytes = segmentBytes ?? consoleSegmentBytes;
     this.#logger = logger.child({ zone: domain.zoneId });
     this.#running = this.#run();
+  }
+
+  get ended(): Promise<void> {
+    return this.#running;
   }
 
   async history(): Promise<Buffer> {

@@ -81,7 +81,12 @@ export const zoneStatus = z.discriminatedUnion('state', [
   z.object({ state: z.literal('created') }),
   z.object({ state: z.literal('ready') }),
   z.object({ state: z.literal('exited'), exitCode: z.number().int() }),
-  z.object({ state: z.literal('failed'), message: z.string() }),
+  z.object({
+    state: z.literal('failed'),
+    message: z.string(),
+    /** The end of what its kernel printed, chosen by the zone; leaves the host in no event. */
+    lastWords: z.array(z.string()).optional(),
+  }),
   z.object({ state: z.literal('destroying') }),
   z.object({ state: z.literal('destroyed') }),
 ]);

@@ -1,7 +1,6 @@
 import type { ConsoleLog } from '../hypervisor/console-log.ts';
 import type { Domain, DomainEnd } from '../hypervisor/hypervisor.ts';
 import type { IdmLink } from '../idm/link.ts';
-import type { ZoneStatus } from '../state/zone-record.ts';
 import type { Machine } from './plan.ts';
 
 /** What the daemon holds of one zone while it runs itself. */
@@ -36,14 +35,6 @@ export function machineOf({ domain, end, link }: Runtime): Machine {
   if (domain === undefined) return { kind: 'none' };
   if (end !== undefined) return { kind: 'ended', end };
   return { kind: 'running', followed: link !== undefined };
-}
-
-/** What a zone is after its machine ended in this way. */
-export function statusAfter(end: DomainEnd): ZoneStatus & { state: 'exited' | 'failed' } {
-  if (end.kind === 'poweroff') return { state: 'exited', exitCode: 0 };
-  if (end.kind === 'reboot')
-    return { state: 'failed', message: 'the kernel of the zone restarted or panicked' };
-  return { state: 'failed', message: end.message };
 }
 
 /** Closes the message channel, so that the machine is no longer followed. */

@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneId } from '@protect/config/ids';
 import { type ConsoleLog, openConsoleLog } from '../hypervisor/console-log.ts';
-import type { Domain, DomainEnd } from '../hypervisor/hypervisor.ts';
+import type { Domain } from '../hypervisor/hypervisor.ts';
 import { waitFor } from '../state/wait-for.ts';
 import type { ZoneRecord, ZoneStatus } from '../state/zone-record.ts';
 import type { ReadyZone } from '../workloads/deps.ts';
@@ -12,7 +12,8 @@ import { launchZone } from './create.ts';
 import type { ZoneDeps, ZoneWorkloads } from './deps.ts';
 import { repeatNetwork } from './external-network.ts';
 import { plan, type ZoneAction } from './plan.ts';
-import { closeLink, letGo, machineOf, newRuntime, type Runtime, statusAfter } from './runtime.ts';
+import { recordEnd } from './record-end.ts';
+import { closeLink, letGo, machineOf, newRuntime, type Runtime } from './runtime.ts';
 import { shutDownZone } from './shut-down.ts';
 import { hopZone } from './state.ts';
 import { teardownZone } from './teardown.ts';
@@ -157,7 +158,7 @@ export class ZoneSupervisor implements AsyncDisposable {
       case 'configure':
         return await this.#configure(record, runtime);
       case 'record-end':
-        return await this.#recordEnd(record.id, action.end);
+        return await recordEnd(this.#deps, this.#workloads, record.id, action.end, runtime);
       case 'mark-destroying':
         return await this.#hop(record.id, { state: 'destroying' });
       case 'dismiss-workloads':
@@ -274,12 +275,6 @@ export class ZoneSupervisor implements AsyncDisposable {
     } finally {
       runtime.abort = undefined;
     }
-  }
-
-  async #recordEnd(id: ZoneId, end: DomainEnd): Promise<void> {
-    const status = statusAfter(end);
-    await this.#hop(id, status);
-    await this.#workloads.zoneEnded(id, status.state === 'failed' ? status.message : 'the zone has ended');
   }
 
   async #shutDown(record: ZoneRecord, runtime: Runtime): Promise<void> {

@@ -93,6 +93,8 @@ export function qemuArguments(spec: DomainSpec, settings: QemuSettings): string[
     ...consoleDevice(spec.verboseConsole),
     ...['-device', 'virtserialport,bus=serial0.0,nr=1,chardev=idm,name=org.protect.idm'],
     ...['-device', 'virtio-scsi-pci,id=scsi0'],
+    // Tells a panic from a power-off, also to a daemon that was away.
+    ...['-device', 'pvpanic-pci'],
     // Not deflate-on-oom: with it the zone's kernel counts what the balloon has taken as its own.
     ...['-device', 'virtio-balloon-pci,id=balloon0'],
     ...spec.links.map(tapOf).flatMap(linkDevices),

@@ -112,7 +112,10 @@ export class QemuDomain implements Domain {
     const { status } = await this.#qmp.execute('query-status', statusSchema, {}, signal);
     if (status === 'shutdown') await this.#startEnding({ kind: 'poweroff' });
     if (status === 'guest-panicked')
-      await this.#startEnding({ kind: 'crash', message: "the zone's kernel panicked" });
+      await this.#startEnding({
+        kind: 'crash',
+        message: "the zone's kernel panicked while no daemon was there",
+      });
     if (status === 'prelaunch')
       await this.#startEnding({ kind: 'lost', message: 'the start of the zone was cut off' });
   }
