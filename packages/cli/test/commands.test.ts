@@ -121,6 +121,13 @@ describe('zone launch', () => {
     });
   });
 
+  test('has the daemon read its default images anew when the cache is to be overwritten', async () => {
+    await runProtect(daemon, ['zone', 'launch']);
+    expect(daemon.imagesAnew).toEqual([]);
+    await runProtect(daemon, ['zone', 'launch', '--pull-overwrite-cache']);
+    expect(daemon.imagesAnew).toEqual([zoneId]);
+  });
+
   test('waits until the zone is ready', async () => {
     daemon.zoneStates = [ZoneState.CREATING, ZoneState.CREATED, ZoneState.READY];
     const { exitCode } = await runProtect(daemon, ['zone', 'launch', '--wait']);

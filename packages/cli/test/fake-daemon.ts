@@ -31,6 +31,8 @@ export interface FakeDaemon {
   readonly zones: Map<string, Zone>;
   readonly workloads: Map<string, Workload>;
   readonly created: { zones: CreateZoneRequest[]; workloads: CreateWorkloadRequest[] };
+  /** Zones whose images are to be read anew. */
+  readonly imagesAnew: string[];
   readonly destroyed: string[];
   readonly pulled: string[];
   /** What the console of the workload, or a command, was told, as text. */
@@ -61,6 +63,7 @@ export function createFakeDaemon(): FakeDaemon {
     zones: new Map(),
     workloads: new Map(),
     created: { zones: [], workloads: [] },
+    imagesAnew: [],
     destroyed: [],
     pulled: [],
     input: [],
@@ -95,8 +98,9 @@ export function createFakeDaemon(): FakeDaemon {
         hostIpv6: 'fdd4:1476:6c7e::1/48',
         hostMac: '02:00:00:00:00:01',
       }),
-      createZone(request) {
+      createZone(request, { requestHeader }) {
         daemon.created.zones.push(request);
+        if (requestHeader.get('protect-overwrite-cache') === 'true') daemon.imagesAnew.push(zoneId);
         addZone(daemon, { id: zoneId, name: request.spec?.name ?? '', state: ZoneState.CREATING });
         return { zoneId };
       },

@@ -55,3 +55,20 @@ test('an image that a zone names is no default: it is read once', async () => {
   await images.kernel(spec, signal());
   expect(unpacked).toEqual(['kernel oci:/stored']);
 });
+
+test('what was left aside is read anew by the next launch, default or not, and once', async () => {
+  const { images, unpacked } = bootImages({ cacheKernel: true, cacheInitrd: true });
+  const spec = { digest, format: 'tar' as const };
+  const launch = async () => {
+    await images.kernel(undefined, signal());
+    await images.kernel(spec, signal());
+    await images.initrd(undefined, signal());
+  };
+  await launch();
+  await images.leaveAside({});
+  await images.leaveAside({ kernel: spec });
+  unpacked.length = 0;
+  await launch();
+  await launch();
+  expect(unpacked).toEqual(['kernel oci:/kernel anew', 'kernel oci:/stored anew', 'initrd oci:/initrd anew']);
+});

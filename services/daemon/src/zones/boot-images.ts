@@ -9,6 +9,11 @@ export interface BootImages {
   initrd(spec: ImageSpec | undefined, signal: AbortSignal): Promise<UnpackedInitrd>;
   /** NOT_FOUND when the store does not hold an image that is asked for by digest. */
   check(spec: ImageSpec | undefined): Promise<void>;
+  /** Has the next launch with this kernel and ramdisk read both images and unpack them again. */
+  leaveAside(images: {
+    readonly kernel?: ImageSpec | undefined;
+    readonly initrd?: ImageSpec | undefined;
+  }): Promise<void>;
 }
 
 export interface BootImageDeps {
@@ -26,14 +31,12 @@ export interface BootImageDeps {
 }
 
 /**
- * Unpacks each image once, but for defaults that are not to be cached; a failed attempt is made again when it is
- * next needed.
+ * Unpacks each image once, but for defaults that are not to be cached and for what was left aside; a failed attempt is
+ * made again when it is next needed.
  */
 export function createBootImages(deps: BootImageDeps): BootImages {
-  const kernels = new Map<string, Promise<UnpackedKernel>>();
-  const initrds = new Map<string, Promise<UnpackedInitrd>>();
-  // The unpacking serves every zone that waits for it, so no single zone's signal ends it.
-  const untilDone = () => AbortSignal.timeout(120_000);
+  const kernels = unpackedImages(deps.unpackKernel);
+  const initrds = unpackedImages(deps.unpackInitrd);
 
   async function stored(spec: ImageSpec): Promise<string> {
     const reference = await deps.findStored(spec);
@@ -41,21 +44,38 @@ export function createBootImages(deps: BootImageDeps): BootImages {
     throw new ConnectError(`there is no image ${spec.digest}; pull it first`, Code.NotFound);
   }
 
+  const kernelOf = async (spec: ImageSpec | undefined) =>
+    spec === undefined ? deps.kernelReference : await stored(spec);
+  const initrdOf = async (spec: ImageSpec | undefined) =>
+    spec === undefined ? deps.initrdReference : await stored(spec);
+
   return {
-    async kernel(spec) {
-      const { kernelReference, cacheKernel, unpackKernel } = deps;
-      if (spec === undefined && !cacheKernel) return await unpackKernel(kernelReference, true, untilDone());
-      const reference = spec === undefined ? kernelReference : await stored(spec);
-      return await once(kernels, reference, () => unpackKernel(reference, false, untilDone()));
-    },
-    async initrd(spec) {
-      const { initrdReference, cacheInitrd, unpackInitrd } = deps;
-      if (spec === undefined && !cacheInitrd) return await unpackInitrd(initrdReference, true, untilDone());
-      const reference = spec === undefined ? initrdReference : await stored(spec);
-      return await once(initrds, reference, () => unpackInitrd(reference, false, untilDone()));
-    },
+    kernel: async (spec) => await kernels.get(await kernelOf(spec), spec !== undefined || deps.cacheKernel),
+    initrd: async (spec) => await initrds.get(await initrdOf(spec), spec !== undefined || deps.cacheInitrd),
     async check(spec) {
       if (spec !== undefined) await stored(spec);
+    },
+    async leaveAside({ kernel, initrd }) {
+      kernels.leaveAside(await kernelOf(kernel));
+      initrds.leaveAside(await initrdOf(initrd));
+    },
+  };
+}
+
+/** Images of one kind, by their references. */
+function unpackedImages<T>(unpack: (reference: string, anew: boolean, signal: AbortSignal) => Promise<T>) {
+  const known = new Map<string, Promise<T>>();
+  const aside = new Set<string>();
+  // The unpacking serves every zone that waits for it, so no single zone's signal ends it.
+  const untilDone = () => AbortSignal.timeout(120_000);
+  return {
+    get: async (reference: string, cached: boolean): Promise<T> =>
+      cached
+        ? await once(known, reference, () => unpack(reference, aside.delete(reference), untilDone()))
+        : await unpack(reference, true, untilDone()),
+    leaveAside(reference: string): void {
+      known.delete(reference);
+      aside.add(reference);
     },
   };
 }
@@ -65,6 +85,8 @@ async function once<T>(known: Map<string, Promise<T>>, key: string, make: () => 
   if (before !== undefined) return await before;
   const making = make();
   known.set(key, making);
-  making.catch(() => known.delete(key));
+  making.catch(() => {
+    if (known.get(key) === making) known.delete(key);
+  });
   return await making;
 }

@@ -32,8 +32,11 @@ export class Zones {
     this.#deps = deps;
   }
 
-  /** Accepts a zone and goes on to make it; its state tells the outcome. */
-  async create(asked: ZoneSpec): Promise<ZoneId> {
+  /**
+   * Accepts a zone and goes on to make it; its state tells the outcome. With `imagesAnew` its kernel and ramdisk are read
+   * and unpacked again, whatever is cached.
+   */
+  async create(asked: ZoneSpec, { imagesAnew = false } = {}): Promise<ZoneId> {
     const { state, config, supervisor, bootImages, images, hypervisor, network } = this.#deps;
     const { hostMemory = readHostMemory } = this.#deps;
     const spec = completeZoneSpec(asked, {
@@ -44,6 +47,7 @@ export class Zones {
     await bootImages.check(spec.kernel);
     await bootImages.check(spec.initrd);
     await findAddons(images, spec.addons);
+    if (imagesAnew) await bootImages.leaveAside(spec);
     checkScratch(spec, config.block);
     checkPciDevices(spec, config.pci, hypervisor.capabilities);
     const { assumeReservation } = spec.network;

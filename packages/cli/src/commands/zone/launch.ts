@@ -24,7 +24,7 @@ export function command(cli: Cli): Command {
   addNetworkOptions(launchCommand);
   launchCommand
     .option('--annotation <key=value>', 'note to keep with the zone (repeatable)', collect(keyValue))
-    .option('--pull-overwrite-cache', 'pack kernel, ramdisk and addons again')
+    .option('--pull-overwrite-cache', 'read and pack kernel, ramdisk and addons again')
     .option('--pull-update', 'ask the registry again for kernel, ramdisk and addons')
     .option('-W, --wait', 'return when the zone is ready')
     .option('-a, --attach', 'wait, then connect this terminal with its console; Ctrl-] leaves it');
@@ -38,7 +38,10 @@ export function command(cli: Cli): Command {
 }
 
 async function launch(cli: Cli, options: Options): Promise<void> {
-  const { zoneId } = await cli.control.createZone({ spec: await zoneSpec(cli, options) });
+  const spec = await zoneSpec(cli, options);
+  // The wire of a zone has no place for it, and only the daemon knows the default kernel and ramdisk.
+  const headers = options.pullOverwriteCache === true ? { 'protect-overwrite-cache': 'true' } : {};
+  const { zoneId } = await cli.control.createZone({ spec }, { headers });
   if (options.attach !== true) await write(cli.stdout, `${zoneId}\n`);
   if (options.wait === true || options.attach === true) {
     const zone = await waitUntilReady(cli, zoneId);
