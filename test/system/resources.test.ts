@@ -1,4 +1,6 @@
 import { Code } from '@connectrpc/connect';
+import { connectNats } from '@protect/bus/nats';
+import { readCredentials, readServerAddress } from '@protect/bus/server-address';
 import { ZoneResourceAdjustmentPolicy } from '@protect/proto/control-common';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { destroyZone, eventually, execute, launchWorkload, launchZone } from './guests.ts';
@@ -22,6 +24,15 @@ async function inside(workloadId: string): Promise<{ readonly totalMib: number; 
   const { stdout } = await execute(stack.client, { workloadId }, ['sh', '-c', 'nproc; cat /proc/meminfo']);
   const kib = /^MemTotal: +(\d+) kB$/m.exec(stdout)?.[1];
   return { totalMib: Math.round(Number(kib) / 1024), cpus: Number.parseInt(stdout, 10) };
+}
+
+/** What a tool that only reads may connect with. */
+async function reader() {
+  const [{ url }, credentials] = await Promise.all([
+    readServerAddress(stack.paths),
+    readCredentials(stack.paths, 'reader'),
+  ]);
+  return await connectNats({ url, ...credentials, name: 'test', onEvent: () => undefined });
 }
 
 async function activeResources(zoneId: string) {
@@ -63,18 +74,28 @@ describe('a static zone', () => {
   });
 
   test('tells of it on NATS and to those who watch', async () => {
+    const nats = await reader();
+    const told = Promise.withResolvers<string>();
+    nats.subscribe(`protect.events.zone.${zoneId}.ready`, undefined, ({ data }) =>
+      told.resolve(Buffer.from(data).toString()),
+    );
+    await nats.flush();
     const watch = new AbortController();
-    const watching = stack.client.watchEvents({}, { signal: watch.signal })[Symbol.asyncIterator]();
-    const first = watching.next();
-    await stack.client.updateZoneResources({ zoneId, resources: { targetMemory: 400n } });
-    for (let next = await first; !next.done; next = await watching.next()) {
-      const { event } = next.value;
-      const resources =
-        event.case === 'zoneChanged' ? event.value.zone?.status?.resourceStatus?.activeResources : undefined;
-      if (resources?.targetMemory === 400n) break;
-    }
+    const seen = (async () => {
+      for await (const { event } of stack.client.watchEvents({}, { signal: watch.signal })) {
+        const status = event.case === 'zoneChanged' ? event.value.zone?.status : undefined;
+        if (status?.resourceStatus?.activeResources?.targetMemory === 400n) return true;
+      }
+      return false;
+    })();
+    const resources = { targetMemory: 400n };
+    await stack.client.updateZoneResources({ zoneId, resources });
+    expect(JSON.parse(await told.promise)).toMatchObject({ id: zoneId, memoryMib: 400, cpus: 2 });
+    await nats.close();
+    // The watch may have begun after the change; each later one tells of the whole zone.
+    await stack.client.updateZoneResources({ zoneId, resources: { minMemory: 144n } });
+    expect(await seen).toBe(true);
     watch.abort();
-    await first;
   });
 
   test('keeps it over a restart of the daemon, and takes more then', async () => {
