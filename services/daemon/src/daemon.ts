@@ -89,7 +89,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   const idmPublisher = createIdmPublisher({ bus, hostUuid, logger });
   const tapFor = (zoneId: ZoneId) => jointTap([snoop.tapFor(zoneId), idmPublisher.tapFor(zoneId)]);
   const driver = context.flags.hypervisor ?? config.runtime.hypervisor;
-  const { hypervisor, prepare, memory, cpus } = await chooseHypervisor(driver, {
+  const { hypervisor, prepare, memory, cpus, processors } = await chooseHypervisor(driver, {
     paths,
     logger,
     bootImages,
@@ -169,6 +169,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     hostUuid,
     hostStatus,
     zones,
+    processors,
     supervisor,
     hypervisor,
     zoneMetrics: createZoneMetrics({ zones, supervisor, logger }),

@@ -24,6 +24,7 @@ import type { ControlMethods } from './control/deps.ts';
 import { errorInterceptor } from './control/interceptor.ts';
 import { controlService } from './control/service.ts';
 import { createWatchHub } from './events/watch-hub.ts';
+import { kernelProcessors } from './host/processors.ts';
 import { createIdmSnoop } from './idm/snoop.ts';
 import { createImageLookup } from './images/image-lookup.ts';
 import { listen } from './listen.ts';
@@ -61,6 +62,7 @@ beforeAll(async () => {
     },
     imageStore,
     images: createImageLookup(imageStore),
+    processors: kernelProcessors,
     snoop: createIdmSnoop(),
     watchHub,
   });

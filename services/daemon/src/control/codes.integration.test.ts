@@ -13,6 +13,7 @@ import { ControlService } from '@protect/proto/control';
 import { BadRequestSchema } from '@protect/proto/error-details';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createWatchHub } from '../events/watch-hub.ts';
+import { kernelProcessors } from '../host/processors.ts';
 import { createIdmSnoop } from '../idm/snoop.ts';
 import { createImageLookup } from '../images/image-lookup.ts';
 import { type TestDaemon, type TestHost, testHost } from '../testing/test-daemon.ts';
@@ -273,6 +274,7 @@ beforeAll(async () => {
     hostStatus: { read: async () => ({ hostUuid }), refresh: async () => undefined },
     imageStore,
     images: createImageLookup(imageStore),
+    processors: kernelProcessors,
     snoop: createIdmSnoop(),
     watchHub: createWatchHub(),
   });

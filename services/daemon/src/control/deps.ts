@@ -6,6 +6,7 @@ import type { ControlService } from '@protect/proto/control';
 import type { Logger } from 'pino';
 import type { WatchHub } from '../events/watch-hub.ts';
 import type { HostStatus } from '../host/host-status.ts';
+import type { HostProcessors } from '../host/processors.ts';
 import type { Hypervisor } from '../hypervisor/hypervisor.ts';
 import type { IdmSnoop } from '../idm/snoop.ts';
 import type { ZoneMetricsReader } from '../metrics/zone-metrics.ts';
@@ -24,6 +25,7 @@ export interface ControlDeps {
   readonly hostUuid: string;
   readonly hostStatus: HostStatus;
   readonly hypervisor: Pick<Hypervisor, 'readConsole' | 'debugInfo'>;
+  readonly processors: HostProcessors;
   readonly zones: Zones;
   readonly supervisor: ZoneSupervisor;
   readonly zoneMetrics: ZoneMetricsReader;

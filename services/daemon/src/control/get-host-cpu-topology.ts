@@ -1,6 +1,5 @@
 import { HostCpuTopologyClass } from '@protect/proto/control-common';
-import { readCpuTopology } from '../host/cpu-topology.ts';
-import type { ControlMethods } from './deps.ts';
+import type { ControlDeps, ControlMethods } from './deps.ts';
 
 const classes = {
   standard: HostCpuTopologyClass.STANDARD,
@@ -9,9 +8,11 @@ const classes = {
 } as const;
 
 /** The host's processors that are online. */
-export function getHostCpuTopology(): ControlMethods['getHostCpuTopology'] {
-  return async () => {
-    const cpus = await readCpuTopology();
+export function getHostCpuTopology({
+  processors,
+}: Pick<ControlDeps, 'processors'>): ControlMethods['getHostCpuTopology'] {
+  return async (_request, { signal }) => {
+    const cpus = await processors.topology(signal);
     return { cpus: cpus.map((cpu) => ({ ...cpu, class: classes[cpu.class] })) };
   };
 }

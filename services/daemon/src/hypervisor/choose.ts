@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { StatePaths } from '@protect/config/paths';
 import { ConfigurationError } from '@protect/service/errors';
 import type { Logger } from 'pino';
+import { type HostProcessors, kernelProcessors } from '../host/processors.ts';
 import { type HostMemory, readHostMemory } from '../zones/admission.ts';
 import type { BootImages } from '../zones/boot-images.ts';
 import { probingHypervisor } from '../zones/probing-hypervisor.ts';
@@ -12,6 +13,7 @@ import { createQemuHypervisor } from './qemu/driver.ts';
 import { isDom0 } from './xen/dom0.ts';
 import { createXenHypervisor } from './xen/driver.ts';
 import { readXenHost } from './xen/host.ts';
+import { xenProcessors } from './xen/processors.ts';
 
 export interface ChoiceOptions {
   readonly paths: StatePaths;
@@ -28,6 +30,7 @@ export interface ChosenHypervisor {
   readonly prepare: () => Promise<void>;
   readonly memory: () => Promise<HostMemory>;
   readonly cpus: number;
+  readonly processors: HostProcessors;
 }
 
 /**
@@ -56,6 +59,7 @@ async function chooseXen({ paths, logger, bootImages, signal }: ChoiceOptions): 
     prepare: async () => void (await bootImages.kernel(undefined, signal)),
     memory: () => readXenHost(signal),
     cpus,
+    processors: xenProcessors,
   };
 }
 
@@ -73,5 +77,6 @@ function chooseQemu({ paths, logger, bootImages, signal }: ChoiceOptions): Chose
     prepare: () => hypervisor.probed(),
     memory: () => readHostMemory(),
     cpus: availableParallelism(),
+    processors: kernelProcessors,
   };
 }

@@ -38,12 +38,7 @@ export async function isDom0(capabilitiesPath = '/proc/xen/capabilities'): Promi
 /** Finds the programs of the running Xen. FAILED_PRECONDITION names what is missing and its package. */
 export async function findXenTools(): Promise<XenTools> {
   const version = await xenVersion();
-  // Debian keeps the programs of each Xen apart, and only some of them on the PATH.
-  const folders = [
-    ...(version === undefined ? [] : [`/usr/lib/xen-${version}/bin`]),
-    ...['/usr/lib/xen/bin', '/usr/libexec/xen/bin', '/usr/local/lib/xen/bin'],
-    ...toolPath.split(':'),
-  ];
+  const folders = programFolders(version);
   const names = Object.keys(programs) as (keyof XenTools)[];
   const found = await Promise.all(
     names.map(async (tool) => {
@@ -57,6 +52,25 @@ export async function findXenTools(): Promise<XenTools> {
     }),
   );
   return Object.fromEntries(found) as Record<keyof XenTools, string>;
+}
+
+/** The program that tells and steers processors. FAILED_PRECONDITION when it is missing. */
+export async function findXenpm(): Promise<string> {
+  const path = await findProgram('xenpm', programFolders(await xenVersion()));
+  if (path !== undefined) return path;
+  throw new ConnectError(
+    'xenpm is not installed; install the package xen-utils-common',
+    Code.FailedPrecondition,
+  );
+}
+
+/** Debian keeps the programs of each Xen apart, and only some of them on the PATH. */
+function programFolders(version: string | undefined): string[] {
+  return [
+    ...(version === undefined ? [] : [`/usr/lib/xen-${version}/bin`]),
+    ...['/usr/lib/xen/bin', '/usr/libexec/xen/bin', '/usr/local/lib/xen/bin'],
+    ...toolPath.split(':'),
+  ];
 }
 
 async function xenVersion(folder = '/sys/hypervisor/version'): Promise<string | undefined> {
