@@ -51,11 +51,10 @@ it('finds the disk of a number again, and none for other numbers', () => {
       expect(diskIndex(diskDevid(index))).toBe(index);
     }),
   );
-  const devids = new Set(Array.from({ length: 1 << 20 }, (_, index) => diskDevid(index)));
   fc.assert(
     fc.property(fc.integer(), (devid) => {
-      fc.pre(!devids.has(devid));
-      expect(diskIndex(devid)).toBeUndefined();
+      const index = diskIndex(devid);
+      expect(index === undefined || diskDevid(index) === devid).toBe(true);
     }),
   );
   expect([Number.NaN, 51_713, 768].map(diskIndex)).toEqual([undefined, undefined, undefined]);
