@@ -4,8 +4,8 @@ import type { DomainEnd } from '../hypervisor/hypervisor.ts';
 import type { ZoneRecord } from '../state/zone-record.ts';
 import type { ZoneDeps, ZoneWorkloads } from './deps.ts';
 import { lastWords, ranOutOfMemory } from './last-words.ts';
+import { moveZone } from './move-zone.ts';
 import type { Runtime } from './runtime.ts';
-import { hopZone } from './state.ts';
 
 /** Longest wait for the last bytes of an ended machine's console. */
 const lastBytesMs = 2_000;
@@ -34,10 +34,7 @@ export async function recordEnd(
 ): Promise<void> {
   const crashed = end.kind === 'crash' || end.kind === 'reboot';
   const status = statusAfter(end, crashed ? await wordsOf(deps, id, runtime) : []);
-  await deps.state.zones.update(id, (record) => {
-    const next = hopZone(record.status, status);
-    return next === record.status ? record : { ...record, status: next };
-  });
+  await moveZone(deps.state, id, status);
   await workloads.zoneEnded(id, status.state === 'failed' ? status.message : 'the zone has ended');
 }
 

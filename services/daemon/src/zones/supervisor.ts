@@ -5,12 +5,13 @@ import type { ZoneId } from '@protect/config/ids';
 import { type ConsoleLog, openConsoleLog } from '../hypervisor/console-log.ts';
 import type { Domain } from '../hypervisor/hypervisor.ts';
 import { waitFor } from '../state/wait-for.ts';
-import type { ZoneRecord, ZoneStatus } from '../state/zone-record.ts';
+import type { ZoneRecord } from '../state/zone-record.ts';
 import type { ReadyZone } from '../workloads/deps.ts';
-import { zoneConfiguration } from './configure.ts';
 import { launchZone } from './create.ts';
 import type { ZoneDeps, ZoneWorkloads } from './deps.ts';
 import { repeatNetwork } from './external-network.ts';
+import { makeReady } from './make-ready.ts';
+import { moveZone } from './move-zone.ts';
 import { plan, type ZoneAction } from './plan.ts';
 import { recordEnd } from './record-end.ts';
 import { closeLink, letGo, machineOf, newRuntime, type Runtime } from './runtime.ts';
@@ -18,9 +19,6 @@ import { shutDownZone } from './shut-down.ts';
 import { hopZone } from './state.ts';
 import { teardownZone } from './teardown.ts';
 
-/** Longest time from the machine's start to the zone's readiness. */
-const bootMs = 180_000;
-const configureDeadlineMs = 60_000;
 const teardownMs = 60_000;
 const retryMinMs = 1_000;
 const retryMaxMs = 30_000;
@@ -156,11 +154,11 @@ export class ZoneSupervisor implements AsyncDisposable {
       case 'follow':
         return await this.#follow(record.id, runtime);
       case 'configure':
-        return await this.#configure(record, runtime);
+        return await makeReady(this.#deps, record, runtime, this.#stop.signal);
       case 'record-end':
         return await recordEnd(this.#deps, this.#workloads, record.id, action.end, runtime);
       case 'mark-destroying':
-        return await this.#hop(record.id, { state: 'destroying' });
+        return await moveZone(this.#deps.state, record.id, { state: 'destroying' });
       case 'dismiss-workloads':
         return await this.#workloads.zoneDestroying(record.id);
       case 'shut-down':
@@ -204,7 +202,7 @@ export class ZoneSupervisor implements AsyncDisposable {
       const { rawMessage } = ConnectError.from(error);
       if (state.zones.get(id)?.desired === 'gone') return;
       logger.warn({ err: error, zone: id }, 'a zone could not be launched');
-      await this.#hop(id, { state: 'failed', message: rawMessage });
+      await moveZone(this.#deps.state, id, { state: 'failed', message: rawMessage });
     } finally {
       runtime.abort = undefined;
     }
@@ -243,40 +241,6 @@ export class ZoneSupervisor implements AsyncDisposable {
     );
   }
 
-  async #configure(record: ZoneRecord, runtime: Runtime): Promise<void> {
-    const { state, logger } = this.#deps;
-    const { id } = record;
-    const abort = new AbortController();
-    runtime.abort = abort;
-    const limit = AbortSignal.timeout(bootMs);
-    const signal = AbortSignal.any([abort.signal, limit]);
-    try {
-      if (runtime.link === undefined) return;
-      const connection = await runtime.link.connected(signal);
-      const request = { case: 'configure', value: zoneConfiguration(record) } as const;
-      await connection.request(request, { deadlineMs: configureDeadlineMs, signal });
-      await state.zones.update(id, (r) => {
-        const status = hopZone(r.status, { state: 'ready' });
-        return status === r.status ? r : { ...r, status, readyAtMs: Date.now() };
-      });
-    } catch (error) {
-      const changed = state.zones.get(id)?.desired === 'gone' || runtime.end !== undefined;
-      if (changed || this.#stop.signal.aborted) return;
-      if (ConnectError.from(error).code === Code.Unavailable && !limit.aborted) {
-        // The channel was lost; it is opened anew.
-        await delay(100);
-        return;
-      }
-      logger.warn({ err: error, zone: id }, 'a zone did not become ready');
-      const message = limit.aborted
-        ? `the zone was not ready ${bootMs / 1000} s after its start; see its console`
-        : `the zone could not be configured: ${ConnectError.from(error).rawMessage}`;
-      await this.#hop(id, { state: 'failed', message });
-    } finally {
-      runtime.abort = undefined;
-    }
-  }
-
   async #shutDown(record: ZoneRecord, runtime: Runtime): Promise<void> {
     const { state, logger } = this.#deps;
     const { domain, link } = runtime;
@@ -309,14 +273,7 @@ export class ZoneSupervisor implements AsyncDisposable {
     await this.#workloads.zoneGone(record.id);
     await records.forget(record.id);
     await rm(paths.zone(record.id), { recursive: true, force: true });
-    await this.#hop(record.id, { state: 'destroyed' });
+    await moveZone(this.#deps.state, record.id, { state: 'destroyed' });
     await state.zones.remove(record.id);
-  }
-
-  async #hop(id: ZoneId, to: ZoneStatus): Promise<void> {
-    await this.#deps.state.zones.update(id, (r) => {
-      const status = hopZone(r.status, to);
-      return status === r.status ? r : { ...r, status };
-    });
   }
 }
