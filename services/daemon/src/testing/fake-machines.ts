@@ -53,8 +53,8 @@ export function fakeHypervisor() {
     },
     adopt: async (zoneId) => machines.get(zoneId)?.domain,
     list: async () => [...machines.keys()],
-    readConsole: () => Promise.reject(untold('a console')),
-    debugInfo: () => Promise.reject(untold('debug information')),
+    readConsole: () => Promise.reject(untold('hypervisor console')),
+    debugInfo: () => Promise.reject(untold('hypervisor debug information')),
   };
   return {
     hypervisor,

@@ -135,11 +135,11 @@ class QemuHypervisor implements Hypervisor {
   }
 
   async readConsole(): Promise<string> {
-    throw untold('a console of the hypervisor');
+    throw untold('hypervisor console');
   }
 
   async debugInfo(): Promise<object> {
-    throw untold('debug information of the hypervisor');
+    throw untold('hypervisor debug information');
   }
 
   async #prepareFolder(zoneId: ZoneId, controlFolder: string): Promise<void> {
