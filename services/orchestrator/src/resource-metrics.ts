@@ -120,7 +120,7 @@ export async function renderResourceMetrics(
   }
   const unread = new Gauge({
     name: 'zones_unread',
-    help: 'Zones with a machine that did not tell their metrics in time',
+    help: 'Ready zones of which not all was told in time',
     registers: [registry],
   });
   unread.set(readings.filter(isUnread).length);

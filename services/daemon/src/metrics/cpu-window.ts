@@ -20,8 +20,8 @@ const windowMinMs = 250;
 /** How often a look is kept for later ones to compare with. */
 const keepEveryMs = 1_000;
 
-/** A look before this tells of another time. */
-const windowMaxMs = 60_000;
+/** A look before this tells of another time; Prometheus looks once a minute unless told otherwise. */
+const windowMaxMs = 300_000;
 
 /** Milliseconds that a processor ran something. */
 export function busyMs({ userMs, systemMs }: CpuTimes): number {

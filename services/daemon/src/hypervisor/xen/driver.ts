@@ -16,9 +16,9 @@ import type {
 import { hostBootId } from '../process-identity.ts';
 import { blockDevice, physicalDevice } from './block-device.ts';
 import { createDomain, endCreator } from './create-domain.ts';
+import { readDebugInfo } from './debug-info.ts';
 import { checkSerial } from './disks.ts';
 import { findXenTools } from './dom0.ts';
-import { readDebugInfo } from './debug-info.ts';
 import { type DomainDeps, XenDomain } from './domain.ts';
 import { createDomainAccounts, readDomainTables } from './domain-accounts.ts';
 import { type BlockDisk, domainConfig, domainName } from './domain-config.ts';
