@@ -44,6 +44,21 @@ describe('state', () => {
     ]);
   });
 
+  it('stores an event with a change of what a zone has, although its state stays', async () => {
+    const { database, commits } = memoryDatabase();
+    const state = await openState(database);
+    const zone = zoneRecordOf();
+    await state.zones.insert(zone);
+    const resources = { ...zone.spec.resources, targetMemoryMib: 512, targetCpus: 2 };
+    await state.zones.update(zone.id, (current) => ({ ...current, resources }));
+    const [, event] = commits[1] ?? [];
+    expect(JSON.parse(String(event?.params?.[3]))).toMatchObject({
+      state: 'creating',
+      memoryMib: 512,
+      cpus: 2,
+    });
+  });
+
   it('shows a change only when it is committed, and tells of it then', async () => {
     const { database, failFromNowOn } = memoryDatabase();
     const state = await openState(database);
