@@ -1,4 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import { isDiskFull } from '@protect/service/disk-full';
 
 /** Whether `error` is one of Node's with one of these codes, such as ENOENT. */
 export function hasCode(error: unknown, ...codes: string[]): boolean {
@@ -23,15 +24,6 @@ export function filesystemError(error: unknown, what: string): ConnectError {
   }
   const code = hasCode(error, 'ENOENT') ? Code.NotFound : Code.Internal;
   return new ConnectError(`cannot ${what}: ${reason}`, code, undefined, undefined, error);
-}
-
-/** Whether the host, or a tool run for us, had no room left; looks through the chain of causes. */
-export function isDiskFull(error: unknown): boolean {
-  for (let at = error, depth = 0; at instanceof Error && depth < 8; at = at.cause, depth += 1) {
-    if (hasCode(at, 'ENOSPC', 'EDQUOT', 'EMLINK')) return true;
-    if (/no space left on device|disk quota exceeded|database or disk is full/i.test(at.message)) return true;
-  }
-  return false;
 }
 
 export function invalid(message: string): ConnectError {

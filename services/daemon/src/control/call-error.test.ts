@@ -35,6 +35,12 @@ describe('the error that a caller gets', () => {
     expect(mapped('a string')).toMatchObject({ code: Code.Internal });
   });
 
+  it('is RESOURCE_EXHAUSTED when the disk is full, and names no path', () => {
+    const error = mapped(new Error('/state/db/daemon.db: database or disk is full'));
+    expect(error).toMatchObject({ code: Code.ResourceExhausted });
+    expect(error.message).not.toContain('/state');
+  });
+
   it('is never UNKNOWN', () => {
     expect(mapped(new ConnectError('what?', Code.Unknown)).code).toBe(Code.Internal);
   });

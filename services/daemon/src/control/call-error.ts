@@ -1,5 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ImageError, type ImageErrorKind } from '@protect/oci/image-error';
+import { isDiskFull } from '@protect/service/disk-full';
 
 const imageCodes: Record<ImageErrorKind, Code> = {
   'not-found': Code.NotFound,
@@ -54,6 +55,11 @@ function toKnownError(thrown: unknown): ConnectError {
   }
   if (name === 'TimeoutError') {
     return new ConnectError('it took too long', Code.DeadlineExceeded, undefined, undefined, thrown);
+  }
+  if (isDiskFull(thrown)) {
+    const text =
+      'the disk is full: the daemon could not store what this takes; free space below its state folder';
+    return new ConnectError(text, Code.ResourceExhausted, undefined, undefined, thrown);
   }
   const text = 'the daemon failed to carry this out; its log says why';
   return new ConnectError(text, Code.Internal, undefined, undefined, thrown);

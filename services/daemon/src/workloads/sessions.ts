@@ -7,10 +7,8 @@ import type { WorkloadRecord } from '../state/workload-record.ts';
 import type { OutputLogs } from './output-logs.ts';
 import { pumpOutput } from './pump.ts';
 
-const retryMs = 1000;
-
-/** How often a pump is begun anew on one connection before its output is given up. */
-const maxAttempts = 10;
+const retryMinMs = 250;
+const retryMaxMs = 5_000;
 
 interface Session {
   readonly zoneId: ZoneId;
@@ -46,7 +44,8 @@ export function createSessions(deps: { logs: OutputLogs; logger: Logger }): Sess
     void connection.closed.then(() => {
       connected = false;
     });
-    for (let attempt = 1; attempt <= maxAttempts; attempt++) {
+    // Not given up while the zone holds the output: a full disk may have room again at any time.
+    for (let retryMs = retryMinMs; ; retryMs = Math.min(retryMs * 2, retryMaxMs)) {
       try {
         const log = await logs.open(record);
         await pumpOutput({
@@ -65,7 +64,7 @@ export function createSessions(deps: { logs: OutputLogs; logger: Logger }): Sess
         session.stream = undefined;
         // A new connection brings an inventory, and that a new session.
         if (abort.signal.aborted || !connected) return;
-        logger.warn({ err: error, workload: record.id, attempt }, 'output of a workload was interrupted');
+        logger.warn({ err: error, workload: record.id, retryMs }, 'output of a workload was interrupted');
         await delay(retryMs, undefined, { signal: abort.signal }).catch(() => undefined);
       }
     }

@@ -16,6 +16,8 @@ import { createOutputLogs, type OutputLogs } from './output-logs.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { hopWorkload } from './state.ts';
 import { stopWorkload } from './stop.ts';
+import { createTurns } from './turns.ts';
+import { untilStored } from './until-stored.ts';
 import { checkWorkloadSpec } from './validate.ts';
 
 /** Longest time from CreateWorkload to CREATED, the zone's own start included. */
@@ -23,21 +25,15 @@ const bringUpMs = 300_000;
 const startDeadlineMs = 60_000;
 const clearMs = 60_000;
 
-/** The operations on one workload that are under way or wait for their turn. */
-interface Work {
-  tail: Promise<unknown>;
-  readonly aborts: Set<AbortController>;
-}
-
 /** The workloads of this host: what callers ask for, and what their zones tell of them. */
 export class Workloads implements AsyncDisposable {
   readonly logs: OutputLogs;
   readonly sessions: Sessions;
   readonly #deps: WorkloadDeps;
-  readonly #work = new Map<WorkloadId, Work>();
   /** Accepted but not stored yet; they count for admission. */
   readonly #arriving = new Set<WorkloadRecord>();
   readonly #stop = new AbortController();
+  readonly #turns = createTurns(this.#stop.signal);
 
   constructor(deps: WorkloadDeps) {
     this.#deps = deps;
@@ -48,7 +44,8 @@ export class Workloads implements AsyncDisposable {
   /** Takes up what an earlier daemon left unfinished. */
   resume(): void {
     for (const record of this.#deps.state.workloads.all()) {
-      if (record.desired === 'gone') this.#inBackground('destroy workload', this.#finishDestroy(record.id));
+      if (record.desired === 'gone')
+        this.#inBackground('destroy workload', () => this.#finishDestroy(record.id));
       else if (record.status.state === 'creating') this.#startBringUp(record);
     }
   }
@@ -89,7 +86,7 @@ export class Workloads implements AsyncDisposable {
   async start(id: WorkloadId, signal: AbortSignal): Promise<void> {
     const { state, zones } = this.#deps;
     await waitFor(state, () => (this.get(id).status.state === 'creating' ? undefined : true), signal);
-    await this.#serial(id, async (aborted) => {
+    await this.#turns.take(id, async (aborted) => {
       const all = AbortSignal.any([signal, aborted]);
       const record = this.get(id);
       const { status } = record;
@@ -108,14 +105,21 @@ export class Workloads implements AsyncDisposable {
         throw new ConnectError('the zone sent no number for the run', Code.Internal);
       }
       const { run } = response.value;
-      await recordRun(this.#deps, id, run);
-      this.sessions.ensure(record, run, connection);
+      const store = () => recordRun(this.#deps, id, run);
+      try {
+        await store();
+      } catch (error) {
+        this.#inBackground('store a run', store);
+        throw error;
+      } finally {
+        this.sessions.ensure(record, run, connection);
+      }
     });
   }
 
   /** Ends a running workload: SIGTERM, and SIGKILL after `timeoutMs`. Settles once it has ended. */
   async stop(id: WorkloadId, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    await this.#serial(id, (aborted) =>
+    await this.#turns.take(id, (aborted) =>
       stopWorkload(this.#deps, this.get(id), timeoutMs, AbortSignal.any([signal, aborted])),
     );
   }
@@ -131,14 +135,18 @@ export class Workloads implements AsyncDisposable {
         ? current
         : { ...current, desired: 'gone', status: hopWorkload(current.status, { state: 'destroying' }) },
     );
-    this.#abortWork(id);
-    const finished = this.#finishDestroy(id);
-    this.#inBackground('destroy workload', finished);
+    this.#turns.abort(id);
+    const finished = Promise.withResolvers<void>();
+    this.#inBackground('destroy workload', async () => {
+      const attempt = this.#finishDestroy(id);
+      attempt.then(finished.resolve, finished.reject);
+      await attempt;
+    });
     const canceled = Promise.withResolvers<void>();
     const onAbort = () => canceled.resolve();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([finished, canceled.promise]);
+      await Promise.race([finished.promise, canceled.promise]);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -155,9 +163,17 @@ export class Workloads implements AsyncDisposable {
   onZoneEvent(zoneId: ZoneId, { event }: Event, connection: IdmConnection): void {
     const deps = { ...this.#deps, sessions: this.sessions };
     if (event.case === 'inventory') {
-      this.#inBackground('take inventory', takeInventory(deps, zoneId, event.value, connection));
+      this.#inBackground(
+        'take inventory',
+        () => takeInventory(deps, zoneId, event.value, connection),
+        connection,
+      );
     } else if (event.case === 'workloadExited') {
-      this.#inBackground('workload exit', recordExit(deps, zoneId, event.value, connection));
+      this.#inBackground(
+        'workload exit',
+        () => recordExit(deps, zoneId, event.value, connection),
+        connection,
+      );
     } else if (event.case === 'warning') {
       this.#deps.logger.warn({ zone: zoneId, warning: event.value.message }, 'the zone warns');
     }
@@ -167,7 +183,7 @@ export class Workloads implements AsyncDisposable {
   async zoneEnded(zoneId: ZoneId, message: string): Promise<void> {
     await this.sessions.endAll(zoneId);
     for (const record of this.#deps.state.workloadsOf(zoneId)) {
-      this.#abortWork(record.id);
+      this.#turns.abort(record.id);
       if (record.run > 0) {
         const log = await this.logs.open(record);
         await log.endRun(record.run);
@@ -184,7 +200,7 @@ export class Workloads implements AsyncDisposable {
         desired: 'gone',
         status: hopWorkload(current.status, { state: 'destroying' }),
       }));
-      this.#abortWork(id);
+      this.#turns.abort(id);
     }
   }
 
@@ -200,30 +216,31 @@ export class Workloads implements AsyncDisposable {
   }
 
   #startBringUp({ id }: WorkloadRecord): void {
-    const work = this.#serial(id, async (aborted) => {
-      const record = this.#deps.state.workloads.get(id);
-      if (record?.status.state !== 'creating' || record.desired === 'gone') return;
-      const signal = AbortSignal.any([aborted, AbortSignal.timeout(bringUpMs)]);
-      try {
-        await bringUpWorkload(this.#deps, record, signal);
-        await this.#deps.state.workloads.update(id, (current) => {
-          const status = hopWorkload(current.status, { state: 'created' });
-          return status === current.status ? current : { ...current, status };
-        });
-      } catch (error) {
-        // Whoever aborted clears it; a daemon that stops leaves it to the next.
-        if (aborted.aborted) return;
-        const { rawMessage } = ConnectError.from(error);
-        this.#deps.logger.warn({ err: error, workload: id }, 'a workload could not be made');
-        await this.#clear(record);
-        await failWorkload(this.#deps, id, rawMessage);
-      }
-    });
+    const work = () =>
+      this.#turns.take(id, async (aborted) => {
+        const record = this.#deps.state.workloads.get(id);
+        if (record?.status.state !== 'creating' || record.desired === 'gone') return;
+        const signal = AbortSignal.any([aborted, AbortSignal.timeout(bringUpMs)]);
+        try {
+          await bringUpWorkload(this.#deps, record, signal);
+          await this.#deps.state.workloads.update(id, (current) => {
+            const status = hopWorkload(current.status, { state: 'created' });
+            return status === current.status ? current : { ...current, status };
+          });
+        } catch (error) {
+          // Whoever aborted clears it; a daemon that stops leaves it to the next.
+          if (aborted.aborted) return;
+          const { rawMessage } = ConnectError.from(error);
+          this.#deps.logger.warn({ err: error, workload: id }, 'a workload could not be made');
+          await this.#clear(record);
+          await failWorkload(this.#deps, id, rawMessage);
+        }
+      });
     this.#inBackground('create workload', work);
   }
 
   async #finishDestroy(id: WorkloadId): Promise<void> {
-    await this.#serial(id, async () => {
+    await this.#turns.take(id, async () => {
       const record = this.#deps.state.workloads.get(id);
       if (record === undefined) return;
       await this.sessions.end(id);
@@ -255,38 +272,17 @@ export class Workloads implements AsyncDisposable {
     await state.workloads.remove(record.id);
   }
 
-  /** One operation at a time on a workload; `aborted` tells the operation that it is in the way. */
-  async #serial<T>(id: WorkloadId, operation: (aborted: AbortSignal) => Promise<T>): Promise<T> {
-    const work = this.#work.get(id) ?? { tail: Promise.resolve(), aborts: new Set() };
-    this.#work.set(id, work);
-    const abort = new AbortController();
-    work.aborts.add(abort);
-    const onStop = () => abort.abort();
-    this.#stop.signal.addEventListener('abort', onStop, { once: true });
-    const result = work.tail.then(() => operation(abort.signal));
-    work.tail = result.then(
-      () => undefined,
-      () => undefined,
-    );
-    try {
-      return await result;
-    } finally {
-      this.#stop.signal.removeEventListener('abort', onStop);
-      work.aborts.delete(abort);
-      if (work.aborts.size === 0) this.#work.delete(id);
-    }
-  }
-
-  #abortWork(id: WorkloadId): void {
-    for (const abort of this.#work.get(id)?.aborts ?? []) abort.abort();
-  }
-
-  #inBackground(name: string, work: Promise<unknown>): void {
-    this.#deps.background(
+  /** Again until the database takes it, as long as this daemon and the connection live. */
+  #inBackground(name: string, work: () => Promise<unknown>, connection?: IdmConnection): void {
+    const { background, logger } = this.#deps;
+    const over = new AbortController();
+    void connection?.closed.then(() => over.abort());
+    const signal = AbortSignal.any([this.#stop.signal, over.signal]);
+    background(
       name,
-      work.catch((error: unknown) => {
-        if (this.#stop.signal.aborted) return;
-        this.#deps.logger.error({ err: error }, `${name} failed`);
+      untilStored(name, work, { logger, signal }).catch((error: unknown) => {
+        if (signal.aborted) return;
+        logger.error({ err: error }, `${name} failed`);
       }),
     );
   }

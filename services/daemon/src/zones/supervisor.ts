@@ -21,7 +21,7 @@ import { teardownZone } from './teardown.ts';
 
 const teardownMs = 60_000;
 const retryMinMs = 1_000;
-const retryMaxMs = 30_000;
+const retryMaxMs = 5_000;
 
 /** Brings every zone to what is asked of it, one step after the other, and watches its machine. */
 export class ZoneSupervisor implements AsyncDisposable {

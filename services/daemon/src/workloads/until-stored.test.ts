@@ -1,0 +1,38 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import { pino } from 'pino';
+import { expect, test } from 'vitest';
+import { untilStored } from './until-stored.ts';
+
+const logger = pino({ level: 'silent' });
+const full = () => new Error('daemon.db: database or disk is full');
+
+test('what could not be stored is tried again until it is', async () => {
+  let tries = 0;
+  const work = async () => {
+    tries += 1;
+    if (tries < 3) throw full();
+  };
+  await untilStored('an exit', work, { logger, signal: new AbortController().signal });
+  expect(tries).toBe(3);
+});
+
+test('an answer is final', async () => {
+  const refusal = new ConnectError('there is no workload', Code.NotFound);
+  const trying = untilStored('an exit', () => Promise.reject(refusal), {
+    logger,
+    signal: new AbortController().signal,
+  });
+  await expect(trying).rejects.toBe(refusal);
+});
+
+test('nothing is tried again after the signal', async () => {
+  const abort = new AbortController();
+  let tries = 0;
+  const work = async () => {
+    tries += 1;
+    abort.abort();
+    throw full();
+  };
+  await untilStored('an exit', work, { logger, signal: abort.signal });
+  expect(tries).toBe(1);
+});
