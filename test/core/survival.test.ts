@@ -30,7 +30,10 @@ test('the output of that workload is complete and once only', async ({ host, wor
   expect(lines).toEqual(Array.from({ length: last }, (_, index) => `line ${index + 1}`));
 });
 
-test('a zone that ended while no daemon was there is found so', async ({ host, zone }) => {
+test('a zone that ended while no daemon was there is found so, and destroying it leaves the host as it was', async ({
+  host,
+  zone,
+}) => {
   const { domid } = (await listedZone(host, zone)).status;
   await host.killDaemon();
   await host.endMachine(domid);
@@ -39,9 +42,6 @@ test('a zone that ended while no daemon was there is found so', async ({ host, z
     state: 'ZONE_STATE_FAILED',
     errorStatus: { message: expect.stringContaining('gone') },
   });
-});
-
-test('destroying the zone leaves the host as it was', async ({ host }) => {
   await destroyAllZones(host);
   expect(await host.leftovers()).toEqual({});
 });
