@@ -28,7 +28,7 @@ import { storedReference } from './images/stored-boot-image.ts';
 import { createZoneMetrics } from './metrics/zone-metrics.ts';
 import { createConfigurator } from './peers/configurator.ts';
 import { serveControl } from './serve-control.ts';
-import { serveCounters } from './serve-counters.ts';
+import { serveInternal } from './serve-internal.ts';
 import { keepFolderRecords } from './state/folder-records.ts';
 import { migrations } from './state/migrations.ts';
 import { openState } from './state/state.ts';
@@ -162,6 +162,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   );
   background('unpack the default kernel and ramdisk', unpackDefaults());
 
+  const zoneMetrics = createZoneMetrics({ zones, supervisor, logger });
   const methods = controlService({
     state,
     paths,
@@ -172,7 +173,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
     processors,
     supervisor,
     hypervisor,
-    zoneMetrics: createZoneMetrics({ zones, supervisor, logger }),
+    zoneMetrics,
     network,
     workloads,
     imageStore,
@@ -184,7 +185,7 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   });
   const { audit } = parts.use(await serveControl({ methods, config, paths, bus, hostUuid, logger }));
   const counted = { audit, snoop, idmPublisher, publisher, watchHub };
-  parts.use(await serveCounters(bus, version, counted));
+  parts.use(await serveInternal({ bus, version, zoneMetrics, logger, ...counted }));
 
   const all = parts.move();
   return {

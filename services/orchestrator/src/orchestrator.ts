@@ -43,7 +43,7 @@ export async function startOrchestrator(context: ServiceContext): Promise<Runnin
       daemon.readCounters({}, { timeoutMs: countersTimeoutMs, signal: stop.signal }).catch(() => undefined),
   });
   undo.defer(bus.onReconnect(system.countReconnect));
-  const readZones = createZoneReadings({ control, zones: table.zones, signal: stop.signal });
+  const readZones = createZoneReadings({ daemon, zones: table.zones, signal: stop.signal });
   undo.use(
     await serveMetrics(address, {
       '/metrics': system.render,

@@ -1,6 +1,6 @@
 import type { Client } from '@connectrpc/connect';
-import type { ControlService } from '@protect/proto/control';
 import type { MetricNode } from '@protect/proto/control-common';
+import type { DaemonService } from '@protect/proto/daemon';
 import type { KnownZone } from './zone-table.ts';
 
 /** Zones that are asked at the same time. */
@@ -19,7 +19,7 @@ export interface ZoneReading {
 }
 
 export interface ZoneReadingsOptions {
-  readonly control: Pick<Client<typeof ControlService>, 'readZoneMetrics'>;
+  readonly daemon: Pick<Client<typeof DaemonService>, 'readZoneUsage'>;
   readonly zones: () => readonly KnownZone[] | undefined;
   readonly signal: AbortSignal;
 }
@@ -29,7 +29,7 @@ export interface ZoneReadingsOptions {
  * time are asked last, so that they hold up no other.
  */
 export function createZoneReadings(options: ZoneReadingsOptions): () => Promise<readonly ZoneReading[]> {
-  const { control, zones, signal } = options;
+  const { daemon, zones, signal } = options;
   let silent = new Set<string>();
   let current: Promise<readonly ZoneReading[]> | undefined;
 
@@ -43,8 +43,8 @@ export function createZoneReadings(options: ZoneReadingsOptions): () => Promise<
       for (let zone = waiting.shift(); zone !== undefined && !limit.aborted; zone = waiting.shift()) {
         // Whatever keeps it from telling, the next reading asks it again.
         const request = { zoneId: zone.id };
-        const reply = await control
-          .readZoneMetrics(request, { timeoutMs: zoneMs, signal: limit })
+        const reply = await daemon
+          .readZoneUsage(request, { timeoutMs: zoneMs, signal: limit })
           .catch(() => undefined);
         if (reply?.root !== undefined) roots.set(zone.id, reply.root);
       }

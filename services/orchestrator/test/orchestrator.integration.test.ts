@@ -100,11 +100,11 @@ async function startDaemon(zones: Readonly<Record<string, ZoneState>>): Promise<
   await serveOnBus(bus, (router) => {
     router.service(HealthService, { check: () => ({ ready: true }) });
     router.service(DaemonService, {
+      readZoneUsage: ({ zoneId }) =>
+        zoneId === silentZone ? new Promise<never>(() => {}) : { root: zoneTree },
       readCounters: () => ({ idmPacketsSkippedSnoop: 3n, auditRecordsUnpublished: 5n }),
     });
     router.service(ControlService, {
-      readZoneMetrics: ({ zoneId }) =>
-        zoneId === silentZone ? new Promise<never>(() => {}) : { root: zoneTree },
       async *listZones() {
         yield { zones: Object.entries(zones).map(([id, state]) => zone(id, state)) };
       },

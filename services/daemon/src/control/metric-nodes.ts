@@ -8,14 +8,15 @@ import type { ZoneProcess, ZoneReport } from '../metrics/zone-report.ts';
 type Node = MessageInitShape<typeof MetricNodeSchema>;
 
 /**
- * The tree of a zone: `system` and `process` are the zone's own word, `hypervisor` is the hypervisor's, and `silence`
- * is there when one of the two did not answer.
+ * The tree of a zone: `system` and `process` (if that was asked for) are the zone's own word, `hypervisor` is the
+ * hypervisor's, and `silence` is there when one of the two did not answer.
  */
 export function zoneMetricTree({ report, cpuUsage, hypervisor, silence }: ZoneMetrics): Node {
   return group('zone', [
-    ...(report === undefined
+    ...(report === undefined ? [] : [system(report, cpuUsage)]),
+    ...(report === undefined || report.processes.length === 0
       ? []
-      : [system(report, cpuUsage), group('process', report.processes.map(process))]),
+      : [group('process', report.processes.map(process))]),
     ...(hypervisor === undefined ? [] : [hypervisorNode(hypervisor)]),
     ...(silence === undefined ? [] : [text('silence', silence)]),
   ]);

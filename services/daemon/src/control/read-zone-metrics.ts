@@ -6,6 +6,6 @@ export function readZoneMetrics({
   zoneMetrics,
 }: Pick<ControlDeps, 'zoneMetrics'>): ControlMethods['readZoneMetrics'] {
   return async ({ zoneId }, { signal }) => ({
-    root: zoneMetricTree(await zoneMetrics.read(decodeZoneId(zoneId), signal)),
+    root: zoneMetricTree(await zoneMetrics.read(decodeZoneId(zoneId), { processes: true }, signal)),
   });
 }

@@ -8,6 +8,7 @@ import { askedZoneSpec } from '../zones/test-zone.ts';
 import { createZoneMetrics } from './zone-metrics.ts';
 
 const signal = new AbortController().signal;
+const all = { processes: true };
 let host: TestHost;
 let daemon: TestDaemon;
 
@@ -43,7 +44,7 @@ test('the tree has the zone’s word and the hypervisor’s apart', async () => 
   });
   const { zones, supervisor } = daemon;
   const reader = createZoneMetrics({ zones, supervisor, logger: host.logger });
-  const read = await reader.read(await readyZone(), signal);
+  const read = await reader.read(await readyZone(), all, signal);
   expect(read.cpuUsage.get(0)).toBe(50);
   const root = zoneMetricTree(read);
   expect(root.name).toBe('zone');
@@ -56,7 +57,7 @@ test('a zone that does not answer in time is told as silent; the hypervisor stil
   const { zones, supervisor } = daemon;
   const reader = createZoneMetrics({ zones, supervisor, logger: host.logger });
   const id = await readyZone();
-  const read = await reader.read(id, signal);
+  const read = await reader.read(id, all, signal);
   expect(read).toMatchObject({ report: undefined, silence: 'no answer' });
   expect(zoneMetricTree(read).children?.map(({ name }) => name)).toEqual(['hypervisor', 'silence']);
 });
@@ -67,8 +68,8 @@ test('a zone that has no machine is refused, and so is one that is not there', a
   const id = await readyZone();
   host.machines.machines.get(id)?.end({ kind: 'poweroff' });
   await expect.poll(() => supervisor.running(id)).toBeUndefined();
-  await expect(reader.read(id, signal)).rejects.toMatchObject({ code: Code.FailedPrecondition });
+  await expect(reader.read(id, all, signal)).rejects.toMatchObject({ code: Code.FailedPrecondition });
   await zones.destroy(id);
   await daemon.state.zones.remove(id);
-  await expect(reader.read(id, signal)).rejects.toMatchObject({ code: Code.NotFound });
+  await expect(reader.read(id, all, signal)).rejects.toMatchObject({ code: Code.NotFound });
 });

@@ -25,10 +25,10 @@ export interface ZoneMetrics {
 
 export interface ZoneMetricsReader {
   /**
-   * Asks a zone and its hypervisor. NOT_FOUND; FAILED_PRECONDITION when the zone has no machine now; the zone's error
+   * Asks a zone, with or without its processes, and its hypervisor. NOT_FOUND; FAILED_PRECONDITION when the zone has no machine now; the zone's error
    * when neither answers in time.
    */
-  read(id: ZoneId, signal: AbortSignal): Promise<ZoneMetrics>;
+  read(id: ZoneId, what: { readonly processes: boolean }, signal: AbortSignal): Promise<ZoneMetrics>;
 }
 
 interface ZoneMetricsDeps {
@@ -40,25 +40,25 @@ interface ZoneMetricsDeps {
 export function createZoneMetrics({ zones, supervisor, logger }: ZoneMetricsDeps): ZoneMetricsReader {
   const windows = new WeakMap<Domain, CpuWindow>();
 
-  async function report(zone: ReadyZone, signal: AbortSignal): Promise<ZoneReport> {
+  async function report(zone: ReadyZone, processes: boolean, signal: AbortSignal): Promise<ZoneReport> {
     const connection = await zone.connection(signal);
-    const request = { case: 'metrics', value: { processes: true } } as const;
+    const request = { case: 'metrics', value: { processes } } as const;
     const { response } = await connection.request(request, { deadlineMs: metricAnswerMs, signal });
     if (response.case !== 'metrics') throw new ConnectError('the zone sent no metrics', Code.Internal);
     return readZoneReport(response.value, zone.record.spec.resources.maxCpus);
   }
 
   /** A report with how busy the zone was before it; the first one takes two looks. */
-  async function measured(zone: ReadyZone, signal: AbortSignal) {
+  async function measured(zone: ReadyZone, processes: boolean, signal: AbortSignal) {
     const window = windows.get(zone.domain) ?? new CpuWindow();
     windows.set(zone.domain, window);
-    let seen = await report(zone, signal);
+    let seen = await report(zone, processes, signal);
     let before = window.before(performance.now());
     if (before === undefined) {
       before = { atMs: performance.now(), cpus: seen.cpus };
       window.add(before);
       await delay(CpuWindow.pauseMs, undefined, { signal });
-      seen = await report(zone, signal);
+      seen = await report(zone, processes, signal);
     }
     const sample = { atMs: performance.now(), cpus: seen.cpus };
     window.add(sample);
@@ -66,7 +66,7 @@ export function createZoneMetrics({ zones, supervisor, logger }: ZoneMetricsDeps
   }
 
   return {
-    async read(id, signal) {
+    async read(id, { processes }, signal) {
       const record = zones.get(id);
       const zone = supervisor.running(id);
       if (zone === undefined) {
@@ -75,7 +75,10 @@ export function createZoneMetrics({ zones, supervisor, logger }: ZoneMetricsDeps
       }
       const late = AbortSignal.timeout(metricAnswerMs);
       const limit = AbortSignal.any([signal, late]);
-      const [inside, outside] = await Promise.allSettled([measured(zone, limit), zone.domain.usage(limit)]);
+      const [inside, outside] = await Promise.allSettled([
+        measured(zone, processes, limit),
+        zone.domain.usage(limit),
+      ]);
       signal.throwIfAborted();
       if (outside.status === 'rejected') {
         logger.warn({ err: outside.reason, zone: id }, 'the hypervisor tells nothing of a zone');

@@ -6,13 +6,49 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { MetricNode } from "../../control/v1/common_pb.ts";
+import { file_protect_control_v1_common } from "../../control/v1/common_pb.ts";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file protect/daemon/v1/daemon.proto.
  */
 export const file_protect_daemon_v1_daemon: GenFile = /*@__PURE__*/
-  fileDesc("Ch5wcm90ZWN0L2RhZW1vbi92MS9kYWVtb24ucHJvdG8SEXByb3RlY3QuZGFlbW9uLnYxIhUKE1JlYWRDb3VudGVyc1JlcXVlc3QisgEKFFJlYWRDb3VudGVyc1Jlc3BvbnNlEiEKGWF1ZGl0X3JlY29yZHNfdW5wdWJsaXNoZWQYASABKAQSIQoZaWRtX3BhY2tldHNfc2tpcHBlZF9zbm9vcBgCIAEoBBIgChhpZG1fcGFja2V0c19za2lwcGVkX25hdHMYAyABKAQSFgoOZXZlbnRzX2Ryb3BwZWQYBCABKAQSGgoSZXZlbnRfd2F0Y2hlcnNfY3V0GAUgASgEMnAKDURhZW1vblNlcnZpY2USXwoMUmVhZENvdW50ZXJzEiYucHJvdGVjdC5kYWVtb24udjEuUmVhZENvdW50ZXJzUmVxdWVzdBonLnByb3RlY3QuZGFlbW9uLnYxLlJlYWRDb3VudGVyc1Jlc3BvbnNlYgZwcm90bzM");
+  fileDesc("Ch5wcm90ZWN0L2RhZW1vbi92MS9kYWVtb24ucHJvdG8SEXByb3RlY3QuZGFlbW9uLnYxIicKFFJlYWRab25lVXNhZ2VSZXF1ZXN0Eg8KB3pvbmVfaWQYASABKAkiRQoVUmVhZFpvbmVVc2FnZVJlc3BvbnNlEiwKBHJvb3QYASABKAsyHi5wcm90ZWN0LmNvbnRyb2wudjEuTWV0cmljTm9kZSIVChNSZWFkQ291bnRlcnNSZXF1ZXN0IrIBChRSZWFkQ291bnRlcnNSZXNwb25zZRIhChlhdWRpdF9yZWNvcmRzX3VucHVibGlzaGVkGAEgASgEEiEKGWlkbV9wYWNrZXRzX3NraXBwZWRfc25vb3AYAiABKAQSIAoYaWRtX3BhY2tldHNfc2tpcHBlZF9uYXRzGAMgASgEEhYKDmV2ZW50c19kcm9wcGVkGAQgASgEEhoKEmV2ZW50X3dhdGNoZXJzX2N1dBgFIAEoBDLUAQoNRGFlbW9uU2VydmljZRJfCgxSZWFkQ291bnRlcnMSJi5wcm90ZWN0LmRhZW1vbi52MS5SZWFkQ291bnRlcnNSZXF1ZXN0GicucHJvdGVjdC5kYWVtb24udjEuUmVhZENvdW50ZXJzUmVzcG9uc2USYgoNUmVhZFpvbmVVc2FnZRInLnByb3RlY3QuZGFlbW9uLnYxLlJlYWRab25lVXNhZ2VSZXF1ZXN0GigucHJvdGVjdC5kYWVtb24udjEuUmVhZFpvbmVVc2FnZVJlc3BvbnNlYgZwcm90bzM", [file_protect_control_v1_common]);
+
+/**
+ * @generated from message protect.daemon.v1.ReadZoneUsageRequest
+ */
+export type ReadZoneUsageRequest = Message<"protect.daemon.v1.ReadZoneUsageRequest"> & {
+  /**
+   * @generated from field: string zone_id = 1;
+   */
+  zoneId: string;
+};
+
+/**
+ * Describes the message protect.daemon.v1.ReadZoneUsageRequest.
+ * Use `create(ReadZoneUsageRequestSchema)` to create a new message.
+ */
+export const ReadZoneUsageRequestSchema: GenMessage<ReadZoneUsageRequest> = /*@__PURE__*/
+  messageDesc(file_protect_daemon_v1_daemon, 0);
+
+/**
+ * @generated from message protect.daemon.v1.ReadZoneUsageResponse
+ */
+export type ReadZoneUsageResponse = Message<"protect.daemon.v1.ReadZoneUsageResponse"> & {
+  /**
+   * @generated from field: protect.control.v1.MetricNode root = 1;
+   */
+  root?: MetricNode | undefined;
+};
+
+/**
+ * Describes the message protect.daemon.v1.ReadZoneUsageResponse.
+ * Use `create(ReadZoneUsageResponseSchema)` to create a new message.
+ */
+export const ReadZoneUsageResponseSchema: GenMessage<ReadZoneUsageResponse> = /*@__PURE__*/
+  messageDesc(file_protect_daemon_v1_daemon, 1);
 
 /**
  * @generated from message protect.daemon.v1.ReadCountersRequest
@@ -25,7 +61,7 @@ export type ReadCountersRequest = Message<"protect.daemon.v1.ReadCountersRequest
  * Use `create(ReadCountersRequestSchema)` to create a new message.
  */
 export const ReadCountersRequestSchema: GenMessage<ReadCountersRequest> = /*@__PURE__*/
-  messageDesc(file_protect_daemon_v1_daemon, 0);
+  messageDesc(file_protect_daemon_v1_daemon, 2);
 
 /**
  * @generated from message protect.daemon.v1.ReadCountersResponse
@@ -72,16 +108,16 @@ export type ReadCountersResponse = Message<"protect.daemon.v1.ReadCountersRespon
  * Use `create(ReadCountersResponseSchema)` to create a new message.
  */
 export const ReadCountersResponseSchema: GenMessage<ReadCountersResponse> = /*@__PURE__*/
-  messageDesc(file_protect_daemon_v1_daemon, 1);
+  messageDesc(file_protect_daemon_v1_daemon, 3);
 
 /**
- * Never fails for the daemon's own reasons.
+ * For services of this host alone; neither limited nor in the audit, which a scrape of all zones would drown.
  *
  * @generated from service protect.daemon.v1.DaemonService
  */
 export const DaemonService: GenService<{
   /**
-   * What the daemon has counted since its start.
+   * What the daemon has counted since its start. Never fails for the daemon's own reasons.
    *
    * @generated from rpc protect.daemon.v1.DaemonService.ReadCounters
    */
@@ -89,6 +125,17 @@ export const DaemonService: GenService<{
     methodKind: "unary";
     input: typeof ReadCountersRequestSchema;
     output: typeof ReadCountersResponseSchema;
+  },
+  /**
+   * The same tree as ReadZoneMetrics of the control API, without the zone's processes. NOT_FOUND; FAILED_PRECONDITION
+   * when the zone does not run; DEADLINE_EXCEEDED when nothing of it answers in time.
+   *
+   * @generated from rpc protect.daemon.v1.DaemonService.ReadZoneUsage
+   */
+  readZoneUsage: {
+    methodKind: "unary";
+    input: typeof ReadZoneUsageRequestSchema;
+    output: typeof ReadZoneUsageResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_protect_daemon_v1_daemon, 0);
