@@ -153,10 +153,10 @@ static bool is_builtin(const char *name) {
   return found;
 }
 
-/* With underscores, as the kernel has them. */
-static bool is_loaded(const char *name) {
+/* Loaded, or a part of the kernel that has parameters. With underscores, as the kernel has them. */
+static bool is_present(const char *name) {
   char path[path_bytes];
-  snprintf(path, sizeof path, "/sys/module/%.128s/initstate", name);
+  snprintf(path, sizeof path, "/sys/module/%.128s", name);
   return access(path, F_OK) == 0;
 }
 
@@ -168,7 +168,7 @@ static bool was_carried_out(uint32_t wanted) {
 
 static const char *load(const char *name, const char *parameters) {
   char file[path_bytes] = "";
-  if (is_loaded(name)) return module_parameters_change(name, parameters);
+  if (is_present(name)) return module_parameters_change(name, parameters);
   enum found found = found_nowhere;
   for (size_t i = 0; i < added_count && found == found_nowhere; i++)
     found = load_from(added[i], name, parameters, file);
