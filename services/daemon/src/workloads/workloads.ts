@@ -10,14 +10,15 @@ import { admitWorkload } from './admission.ts';
 import { bringUpWorkload } from './bring-up.ts';
 import { checkAgainstImage } from './check-against-image.ts';
 import { clearWorkload } from './clear.ts';
+import { createDepartures } from './departures.ts';
 import type { WorkloadDeps } from './deps.ts';
 import { failWorkload, recordExit, recordRun, takeInventory } from './exits.ts';
+import { keepTrying } from './keep-trying.ts';
 import { createOutputLogs, type OutputLogs } from './output-logs.ts';
 import { createSessions, type Sessions } from './sessions.ts';
 import { hopWorkload } from './state.ts';
 import { stopWorkload } from './stop.ts';
 import { createTurns } from './turns.ts';
-import { untilStored } from './until-stored.ts';
 import { checkWorkloadSpec } from './validate.ts';
 
 /** Longest time from CreateWorkload to CREATED, the zone's own start included. */
@@ -34,18 +35,22 @@ export class Workloads implements AsyncDisposable {
   readonly #arriving = new Set<WorkloadRecord>();
   readonly #stop = new AbortController();
   readonly #turns = createTurns(this.#stop.signal);
+  readonly #depart: (id: WorkloadId) => Promise<void>;
 
   constructor(deps: WorkloadDeps) {
     this.#deps = deps;
     this.logs = createOutputLogs(deps.paths, deps.limits.workloadLogMib);
     this.sessions = createSessions({ logs: this.logs, logger: deps.logger });
+    const { logger, background } = deps;
+    const attempt = (id: WorkloadId) => this.#finishDestroy(id);
+    this.#depart = createDepartures({ attempt, logger, background, signal: this.#stop.signal });
   }
 
   /** Takes up what an earlier daemon left unfinished. */
   resume(): void {
     for (const record of this.#deps.state.workloads.all()) {
       if (record.desired === 'gone')
-        this.#inBackground('destroy workload', () => this.#finishDestroy(record.id));
+        this.#inBackground('resume', () => this.#depart(record.id).catch(() => undefined));
       else if (record.status.state === 'creating') this.#startBringUp(record);
     }
   }
@@ -136,17 +141,12 @@ export class Workloads implements AsyncDisposable {
         : { ...current, desired: 'gone', status: hopWorkload(current.status, { state: 'destroying' }) },
     );
     this.#turns.abort(id);
-    const finished = Promise.withResolvers<void>();
-    this.#inBackground('destroy workload', async () => {
-      const attempt = this.#finishDestroy(id);
-      attempt.then(finished.resolve, finished.reject);
-      await attempt;
-    });
+    const finished = this.#depart(id);
     const canceled = Promise.withResolvers<void>();
     const onAbort = () => canceled.resolve();
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      await Promise.race([finished.promise, canceled.promise]);
+      await Promise.race([finished, canceled.promise]);
     } finally {
       signal.removeEventListener('abort', onAbort);
     }
@@ -280,7 +280,7 @@ export class Workloads implements AsyncDisposable {
     const signal = AbortSignal.any([this.#stop.signal, over.signal]);
     background(
       name,
-      untilStored(name, work, { logger, signal }).catch((error: unknown) => {
+      keepTrying(name, work, { logger, signal }).catch((error: unknown) => {
         if (signal.aborted) return;
         logger.error({ err: error }, `${name} failed`);
       }),

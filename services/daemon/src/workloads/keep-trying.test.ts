@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { pino } from 'pino';
 import { expect, test } from 'vitest';
-import { untilStored } from './until-stored.ts';
+import { keepTrying } from './keep-trying.ts';
 
 const logger = pino({ level: 'silent' });
 const full = () => new Error('daemon.db: database or disk is full');
@@ -12,17 +12,28 @@ test('what could not be stored is tried again until it is', async () => {
     tries += 1;
     if (tries < 3) throw full();
   };
-  await untilStored('an exit', work, { logger, signal: new AbortController().signal });
+  await keepTrying('an exit', work, { logger, signal: new AbortController().signal });
   expect(tries).toBe(3);
 });
 
 test('an answer is final', async () => {
   const refusal = new ConnectError('there is no workload', Code.NotFound);
-  const trying = untilStored('an exit', () => Promise.reject(refusal), {
+  const trying = keepTrying('an exit', () => Promise.reject(refusal), {
     logger,
     signal: new AbortController().signal,
   });
   await expect(trying).rejects.toBe(refusal);
+});
+
+test('an answer is tried again where nothing counts as one', async () => {
+  let tries = 0;
+  const work = async () => {
+    tries += 1;
+    if (tries < 2) throw new ConnectError('the zone closed the channel', Code.Unavailable);
+  };
+  const { signal } = new AbortController();
+  await keepTrying('a destroy', work, { logger, signal, isAnswer: () => false });
+  expect(tries).toBe(2);
 });
 
 test('nothing is tried again after the signal', async () => {
@@ -33,6 +44,6 @@ test('nothing is tried again after the signal', async () => {
     abort.abort();
     throw full();
   };
-  await untilStored('an exit', work, { logger, signal: abort.signal });
+  await keepTrying('an exit', work, { logger, signal: abort.signal });
   expect(tries).toBe(1);
 });
