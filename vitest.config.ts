@@ -2,7 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 // unit: no other process; integration: real nats-server, sockets, namespaces, registry, QEMU per file; core: what every
 // hypervisor driver must do, through the `protect` command alone; system: the five processes together, one file at a
-// time; long: the same, for minutes. One kind after the other.
+// time; long: the same, for minutes; chaos: the same, while things break. One kind after the other.
 export default defineConfig({
   test: {
     projects: [
@@ -10,7 +10,11 @@ export default defineConfig({
         test: {
           name: 'unit',
           sequence: { groupOrder: 0 },
-          include: ['{packages,services,zone}/*/{src,test}/**/*.test.ts', 'scripts/**/*.test.ts'],
+          include: [
+            '{packages,services,zone}/*/{src,test}/**/*.test.ts',
+            'scripts/**/*.test.ts',
+            'test/chaos/**/*.test.ts',
+          ],
           exclude: ['**/*.integration.test.ts', '**/node_modules/**'],
         },
       },
@@ -55,6 +59,16 @@ export default defineConfig({
           include: ['test/long/**/*.test.ts'],
           testTimeout: 600_000,
           hookTimeout: 180_000,
+          maxWorkers: 1,
+        },
+      },
+      {
+        test: {
+          name: 'chaos',
+          sequence: { groupOrder: 5 },
+          include: ['test/chaos/**/*.integration.test.ts'],
+          // Gives up by itself when something hangs, and sooner.
+          testTimeout: 1_800_000,
           maxWorkers: 1,
         },
       },

@@ -1,5 +1,5 @@
 // `npm test`: unit, integration, core and system tests, on zone artefacts that are made first when stale.
-// Arguments go to Vitest; `--project long` runs the suites that take minutes.
+// Arguments go to Vitest; `--project long` and `--project chaos` run the suites that take minutes.
 import { spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { join } from 'node:path';

@@ -1,6 +1,6 @@
-import { chmod, mkdir, mkdtemp, open, rm, truncate } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, rm, statfs, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { runCommand } from '../../scripts/stack/run-command.ts';
 
 /** A small file system of its own for a state folder. */
@@ -14,7 +14,8 @@ export interface StateDisk extends AsyncDisposable {
 }
 
 const sizeMib = 640;
-const pieceBytes = 1024 * 1024;
+const marginBlocks = 1024;
+const largestPieceBytes = 1024 * 1024;
 /** Not smaller: file systems give space in blocks. */
 const smallestPieceBytes = 1024;
 
@@ -47,14 +48,18 @@ export async function makeStateDisk(): Promise<StateDisk> {
 }
 
 async function fillUp(path: string): Promise<void> {
-  await using file = await open(path, 'w');
-  const piece = Buffer.alloc(pieceBytes);
-  for (let bytes = pieceBytes; bytes >= smallestPieceBytes; ) {
+  const { bavail, bsize } = await statfs(dirname(path));
+  // What services write meanwhile is not there any more, and the rest is found by writing.
+  const bytes = Math.max(bavail - marginBlocks, 1) * bsize;
+  await runCommand('fallocate', ['--length', String(bytes), path]);
+  await using file = await open(path, 'a');
+  const piece = Buffer.alloc(largestPieceBytes);
+  for (let size = piece.length; size >= smallestPieceBytes; ) {
     try {
-      await file.write(piece, 0, bytes);
+      await file.write(piece, 0, size);
     } catch (error) {
       if (!(error instanceof Error && 'code' in error && error.code === 'ENOSPC')) throw error;
-      bytes /= 2;
+      size /= 2;
     }
   }
   // Space is promised when written, and taken for good when on the disk.
