@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { GetHostStatusReply } from '@protect/proto/control';
-import { type Zone, ZoneState } from '@protect/proto/control-common';
+import { type MetricNode, type Zone, ZoneState } from '@protect/proto/control-common';
 import type { ControlClient } from '../cli.ts';
 import { metricAt, metricNumber } from '../metric-tree.ts';
 import { allZones } from '../resolve.ts';
@@ -18,10 +18,17 @@ export interface MemoryUse {
   readonly free: number | undefined;
 }
 
+/** What a zone tells of itself. */
+export interface ZoneUse {
+  readonly memory: MemoryUse;
+  /** Percent of one processor, so that four busy ones are 400; undefined when it is not told. */
+  readonly busyPercent: number | undefined;
+}
+
 export interface ZoneSample {
   readonly zone: Zone;
-  /** Undefined while the zone tells none. */
-  readonly memory: MemoryUse | undefined;
+  /** Undefined while the zone tells nothing. */
+  readonly use: ZoneUse | undefined;
 }
 
 /** What is known of host and zones at one moment. */
@@ -36,16 +43,15 @@ export interface TopSample {
 export function createSampler(control: ControlClient): (signal: AbortSignal) => Promise<TopSample> {
   let withoutMetrics: string | undefined;
 
-  async function memoryOf(zone: Zone, signal: AbortSignal): Promise<MemoryUse | undefined> {
+  async function useOf(zone: Zone, signal: AbortSignal): Promise<ZoneUse | undefined> {
     if (withoutMetrics !== undefined || zone.status?.state !== ZoneState.READY) return undefined;
     try {
       const { root } = await control.readZoneMetrics(
         { zoneId: zone.id },
         { timeoutMs: metricsTimeoutMs, signal },
       );
-      const memory = root && metricAt(root, ['system', 'memory']);
-      const number = (name: string) => memory && metricNumber(metricAt(memory, [name]));
-      return { total: number('total'), used: number('used'), free: number('free') };
+      const system = root && metricAt(root, ['system']);
+      return system && readUse(system);
     } catch (error) {
       // One that cannot tell now is shown without; the next round asks it again.
       const { code, rawMessage } = ConnectError.from(error);
@@ -56,15 +62,28 @@ export function createSampler(control: ControlClient): (signal: AbortSignal) => 
 
   return async (signal) => {
     const [host, zones] = await Promise.all([control.getHostStatus({}, { signal }), allZones(control)]);
-    const samples: ZoneSample[] = zones.map((zone) => ({ zone, memory: undefined }));
+    const samples: ZoneSample[] = zones.map((zone) => ({ zone, use: undefined }));
     const waiting = [...zones.entries()];
     const worker = async () => {
       for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
         const [index, zone] = next;
-        samples[index] = { zone, memory: await memoryOf(zone, signal) };
+        samples[index] = { zone, use: await useOf(zone, signal) };
       }
     };
     await Promise.all(Array.from({ length: parallel }, worker));
     return { host, zones: samples, withoutMetrics };
+  };
+}
+
+/** Takes what is shown from the part of the tree that the zone tells. */
+export function readUse(system: MetricNode): ZoneUse {
+  const memory = (name: string) => metricNumber(metricAt(system, ['memory', name]));
+  const busy = (metricAt(system, ['cpu'])?.children ?? []).flatMap((cpu) => {
+    const usage = metricNumber(metricAt(cpu, ['usage']));
+    return usage === undefined ? [] : [usage];
+  });
+  return {
+    memory: { total: memory('total'), used: memory('used'), free: memory('free') },
+    busyPercent: busy.length === 0 ? undefined : busy.reduce((sum, one) => sum + one, 0),
   };
 }

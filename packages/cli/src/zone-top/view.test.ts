@@ -13,7 +13,7 @@ import { sortOrders, type TopView, topFrame, topLines } from './view.ts';
 const nowMs = 1_800_000_000_000;
 const mib = 1024 ** 2;
 
-function zone(name: string, state: ZoneState, memory?: MemoryUse): ZoneSample {
+function zone(name: string, state: ZoneState, memory?: MemoryUse, busyPercent?: number): ZoneSample {
   return {
     zone: create(ZoneSchema, {
       id: '6f2a8f1e-0c1b-4d7e-9a55-0d5e6c1b2a3f',
@@ -24,7 +24,7 @@ function zone(name: string, state: ZoneState, memory?: MemoryUse): ZoneSample {
         resourceStatus: { activeResources: { targetCpus: 2, targetMemory: 512n } },
       },
     }),
-    memory,
+    use: memory && { memory, busyPercent },
   };
 }
 
@@ -37,7 +37,7 @@ function sample(zones: readonly ZoneSample[], withoutMetrics?: string): TopSampl
   return { host, zones, withoutMetrics };
 }
 
-const busy = zone('web', ZoneState.READY, { total: 500 * mib, used: 123 * mib, free: 377 * mib });
+const busy = zone('web', ZoneState.READY, { total: 500 * mib, used: 123 * mib, free: 377 * mib }, 103.6);
 const view: TopView = { sort: 'name', scroll: 0, notice: undefined };
 const plain = { colours: false, nowMs };
 
@@ -51,9 +51,9 @@ test('a screen has the host, the zones and the keys', () => {
   expect(lines.map((line) => line.trimEnd())).toEqual([
     'protect 0.1.0  host b5c1d9a0-2222-4222-8222-222222222222  3.0 GiB free for zones',
     '2 zones: 1 ready, 1 failed',
-    '\x1b[7mname  id                                    status     up  cpus  total memory  used memory  free memory                 \x1b[27m',
-    'old   6f2a8f1e-0c1b-4d7e-9a55-0d5e6c1b2a3f  failed            2     512.0 MiB',
-    'web   6f2a8f1e-0c1b-4d7e-9a55-0d5e6c1b2a3f  ready   1h 1m     2     500.0 MiB    123.0 MiB    377.0 MiB',
+    '\x1b[7mname  id                                    status     up  cpus   busy  total memory  used memory  free memory          \x1b[27m',
+    'old   6f2a8f1e-0c1b-4d7e-9a55-0d5e6c1b2a3f  failed            2            512.0 MiB',
+    'web   6f2a8f1e-0c1b-4d7e-9a55-0d5e6c1b2a3f  ready   1h 1m     2  104 %     500.0 MiB    123.0 MiB    377.0 MiB',
     '',
     '',
     'q quit  s sort (name)  ↑↓ scroll',
@@ -65,8 +65,8 @@ test('a small terminal keeps name, status and used memory longest', () => {
     topFrame(sample([busy]), view, { rows: 8, columns }, plain)
       .lines[2]?.replaceAll(/[^a-z ]/g, '')
       .trim();
-  expect(header(100)).toMatch(/^mname {2}id +status {2}cpus/);
-  expect(header(62)).toBe('mname  status  cpus  total memory  used memory  free memory    m');
+  expect(header(105)).toMatch(/^mname {2}id +status {2}cpus/);
+  expect(header(62)).toBe('mname  status   busy  total memory  used memory  free memory   m');
   expect(header(30)).toBe('mname  status  used memory     m');
 });
 
@@ -90,6 +90,7 @@ test('zones are sorted by name, by use or by state', () => {
       .map((line) => line.split(' ')[0]);
   expect(order('name')).toEqual(['a', 'b', 'web']);
   expect(order('used memory')).toEqual(['web', 'a', 'b']);
+  expect(order('busy')).toEqual(['web', 'a', 'b']);
   expect(order('status')).toEqual(['b', 'a', 'web']);
 });
 

@@ -7,10 +7,10 @@ import { formatSeconds } from '../durations.ts';
 import { printable } from '../printable.ts';
 import { shortName } from '../short-name.ts';
 import { zoneStateColour } from '../zone-listing.ts';
-import type { TopSample, ZoneSample } from './sample.ts';
+import type { TopSample, ZoneSample, ZoneUse } from './sample.ts';
 
 /** Orders of the rows, in the order that a key steps through. */
-export const sortOrders = ['name', 'used memory', 'status'] as const;
+export const sortOrders = ['name', 'used memory', 'busy', 'status'] as const;
 
 export interface TopView {
   readonly sort: (typeof sortOrders)[number];
@@ -49,9 +49,10 @@ const columns: readonly Column[] = [
   },
   { title: 'up', alignRight: true, expendable: 5, text: ({ zone }, nowMs) => upTime(zone, nowMs) },
   { title: 'cpus', alignRight: true, expendable: 3, text: ({ zone }) => cpus(zone) },
+  { title: 'busy', alignRight: true, expendable: 2, text: ({ use }) => busy(use) },
   { title: 'total memory', alignRight: true, expendable: 1, text: (sample) => bytes(totalMemory(sample)) },
-  { title: 'used memory', alignRight: true, expendable: 0, text: ({ memory }) => bytes(memory?.used) },
-  { title: 'free memory', alignRight: true, expendable: 2, text: ({ memory }) => bytes(memory?.free) },
+  { title: 'used memory', alignRight: true, expendable: 0, text: ({ use }) => bytes(use?.memory.used) },
+  { title: 'free memory', alignRight: true, expendable: 2, text: ({ use }) => bytes(use?.memory.free) },
 ];
 
 /** The whole screen: a line about the host, the zones, and a line about keys. */
@@ -158,7 +159,8 @@ function cutToRoom(measured: readonly Measured[], room: number): Measured[] {
 
 const comparators: Record<TopView['sort'], (a: ZoneSample, b: ZoneSample) => number> = {
   name: byName,
-  'used memory': (a, b) => (b.memory?.used ?? -1) - (a.memory?.used ?? -1) || byName(a, b),
+  'used memory': (a, b) => (b.use?.memory.used ?? -1) - (a.use?.memory.used ?? -1) || byName(a, b),
+  busy: (a, b) => (b.use?.busyPercent ?? -1) - (a.use?.busyPercent ?? -1) || byName(a, b),
   status: (a, b) => stateOf(a.zone) - stateOf(b.zone) || byName(a, b),
 };
 
@@ -198,10 +200,14 @@ function cpus(zone: Zone): string {
   return active === undefined || active === 0 ? '' : String(active);
 }
 
+function busy(use: ZoneUse | undefined): string {
+  return use?.busyPercent === undefined ? '' : `${Math.round(use.busyPercent)} %`;
+}
+
 /** What the zone's kernel has, else what the zone was given. */
-function totalMemory({ zone, memory }: ZoneSample): number | undefined {
+function totalMemory({ zone, use }: ZoneSample): number | undefined {
   const given = Number(zone.status?.resourceStatus?.activeResources?.targetMemory ?? 0n) * mib;
-  return memory?.total ?? (given === 0 ? undefined : given);
+  return use?.memory.total ?? (given === 0 ? undefined : given);
 }
 
 function bytes(value: number | undefined): string {

@@ -11,7 +11,7 @@ import { topLines } from '../../zone-top/view.ts';
 export function command(cli: Cli): Command {
   return withExamples(
     new Command('top')
-      .description('watch the zones and their memory; q quits, s sorts, arrows scroll')
+      .description('watch how busy the zones are, and their memory; q quits, s sorts, arrows scroll')
       .option('-d, --delay <seconds>', 'time between two looks', seconds(0.1, 3_600), 1),
     ['protect zone top', 'a screen that goes on until q is pressed'],
     ['protect zone top | head', 'the same once, as text'],
