@@ -14,7 +14,7 @@ export interface CapabilityRequest {
   /** Names with or without `CAP_`, in any case; `ALL` for every one. */
   readonly raise: readonly string[];
   readonly raiseAmbient: readonly string[];
-  /** Carried out after the raising. */
+  /** Carried out after the raising; of `ALL` what is raised by its name is left out. */
   readonly drop: readonly string[];
 }
 
@@ -68,17 +68,22 @@ const allCapabilities: readonly string[] = [
   'WAKE_ALARM',
 ];
 
-/** The sets that result from Docker's defaults and a request; unknown names are an `ImageError` of kind `invalid`. */
+/**
+ * The sets that result from Docker's defaults and a request: first what `ALL` stands for is raised and then dropped,
+ * then what is named is, as Kubernetes has it. Unknown names are an `ImageError` of kind `invalid`.
+ */
 export function capabilitySets(request: CapabilityRequest): CapabilitySets {
-  const dropped = expand(request.drop);
-  const ambient = expand(request.raiseAmbient).filter((name) => !dropped.includes(name));
-  const start = request.privileged ? allCapabilities : defaultCapabilities;
-  const held = [...new Set([...start, ...expand(request.raise), ...ambient])].filter(
-    (name) => !dropped.includes(name),
-  );
-  const sorted = held.sort().map((name) => `CAP_${name}`);
+  const { privileged, raise, raiseAmbient, drop } = request;
+  const everyDropped = drop.some(isAll);
+  const dropped = new Set(expand(drop.filter((name) => !isAll(name))));
+  const startsWith = privileged || raise.some(isAll) ? allCapabilities : defaultCapabilities;
+  const left = (names: readonly string[]) =>
+    expand(everyDropped ? names.filter((name) => !isAll(name)) : names).filter((name) => !dropped.has(name));
+  const ambient = left(raiseAmbient);
+  const held = new Set([...left(everyDropped ? [] : startsWith), ...left(raise), ...ambient]);
+  const sorted = [...held].sort().map((name) => `CAP_${name}`);
   // The kernel takes an ambient capability only when it is inheritable too.
-  const passedOn = [...ambient].sort().map((name) => `CAP_${name}`);
+  const passedOn = [...new Set(ambient)].sort().map((name) => `CAP_${name}`);
   return { bounding: sorted, effective: sorted, permitted: sorted, inheritable: passedOn, ambient: passedOn };
 }
 
@@ -88,11 +93,19 @@ function expand(names: readonly string[]): string[] {
 
 /** What a name stands for, without `CAP_`; an unknown one is an `ImageError` of kind `invalid`. */
 export function capabilitiesOf(given: string): string[] {
-  const name = given.toUpperCase().replace(/^CAP_/, '');
-  if (name === 'ALL') return [...allCapabilities];
+  const name = bareName(given);
+  if (isAll(name)) return [...allCapabilities];
   if (allCapabilities.includes(name)) return [name];
   throw new ImageError(
     'invalid',
     `there is no capability ${JSON.stringify(given)}; names are such as NET_ADMIN or ALL`,
   );
+}
+
+function bareName(given: string): string {
+  return given.toUpperCase().replace(/^CAP_/, '');
+}
+
+function isAll(given: string): boolean {
+  return bareName(given) === 'ALL';
 }

@@ -96,6 +96,13 @@ describe('the runtime configuration', () => {
     expect(ambient).toMatchObject({ ambient: ['CAP_SYS_TIME'], inheritable: ['CAP_SYS_TIME'] });
     expect(ambient.bounding).toContain('CAP_SYS_TIME');
     expect(secured({ dropCapabilities: ['ALL'] }).process.capabilities.bounding).toEqual([]);
+    const only = secured({ dropCapabilities: ['all'], raiseCapabilities: ['CHOWN', 'ALL'] }).process
+      .capabilities;
+    expect(only.bounding).toEqual(['CAP_CHOWN']);
+    const both = secured({ dropCapabilities: ['CHOWN'], raiseCapabilities: ['CHOWN'] }).process.capabilities;
+    expect(both.bounding).not.toContain('CAP_CHOWN');
+    const passed = secured({ dropCapabilities: ['ALL'], raiseAmbientCapabilities: ['KILL', 'ALL'] }).process;
+    expect(passed.capabilities).toMatchObject({ ambient: ['CAP_KILL'], bounding: ['CAP_KILL'] });
     expect(secured({ raiseCapabilities: ['ALL'] }).process.capabilities.bounding).toHaveLength(41);
     expect(() => secured({ raiseCapabilities: ['FLY'] })).toThrow(/no capability "FLY"/);
   });
