@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdir, readFile, rmdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -83,6 +84,24 @@ export async function confineProcess(
     }
   }
   return made;
+}
+
+/** Files that bound the memory of a group, in either hierarchy; a group of another kind has neither. */
+const memoryLimitFiles = ['memory.max', 'memory.limit_in_bytes'];
+
+/** Gives the groups of a zone another bound; one that cannot be is a warning, as when they are made. */
+export async function limitMemory(paths: readonly string[], bytes: number, logger: Logger): Promise<void> {
+  const files = paths.flatMap((path) => memoryLimitFiles.map((file) => join(path, file)));
+  for (const file of files.filter((one) => existsSync(one))) {
+    try {
+      await writeFile(file, String(bytes));
+    } catch (error) {
+      logger.warn(
+        { err: error, file, bytes },
+        'the memory of a zone keeps another bound than it should have',
+      );
+    }
+  }
 }
 
 /** Removes the folders of control groups whose process has ended. */

@@ -9,7 +9,7 @@ import { settledWithin } from '../deadline.ts';
 import type { DomainUsage } from '../domain-usage.ts';
 import type { Domain, DomainDisk, DomainEnd } from '../hypervisor.ts';
 import { isRunning, kill, type ProcessIdentity } from '../process-identity.ts';
-import { moveBalloon } from './balloon.ts';
+import { moveBalloon, readBalloonMib } from './balloon.ts';
 import { removeGroups } from './cgroup.ts';
 import { connectControlSocket } from './control-socket.ts';
 import { plugCpus } from './cpus.ts';
@@ -37,6 +37,8 @@ export interface DomainProcess {
   readonly identity: ProcessIdentity;
   readonly controlFolder: string;
   readonly cgroups: readonly string[];
+  /** Bounds what the process may use when the zone has this much memory, MiB. */
+  readonly limitMemory: (memoryMib: number) => Promise<void>;
   /** For our own child: settles with words on its end once it is reaped. */
   readonly exited: Promise<string> | undefined;
 }
@@ -140,8 +142,12 @@ export class QemuDomain implements Domain {
     return this.#disks.list(signal);
   }
 
-  setMemory(memoryMib: number, signal: AbortSignal): Promise<void> {
-    return moveBalloon(this.#qmp, memoryMib, signal);
+  async setMemory(memoryMib: number, signal: AbortSignal): Promise<void> {
+    const { limitMemory } = this.#process;
+    if (memoryMib > (await readBalloonMib(this.#qmp, signal))) await limitMemory(memoryMib);
+    await moveBalloon(this.#qmp, memoryMib, signal);
+    // A zone that shrinks needs the larger bound on its way; one that takes back what it gave is ended by this one.
+    await limitMemory(memoryMib);
   }
 
   setCpus(cpus: number, signal: AbortSignal): Promise<void> {

@@ -7,7 +7,7 @@ import { emptyControlFolder, listZoneFolders, makeControlFolder } from '../contr
 import type { Domain, DomainSpec, Hypervisor, HypervisorCapabilities } from '../hypervisor.ts';
 import { isRunning } from '../process-identity.ts';
 import { aimBalloon } from './balloon.ts';
-import { confineProcess, removeGroups } from './cgroup.ts';
+import { confineProcess, limitMemory, removeGroups } from './cgroup.ts';
 import { domainCommand, type QemuSettings, tasksMax } from './command-line.ts';
 import { connectControlSocket } from './control-socket.ts';
 import { type DomainProcess, QemuDomain, reap } from './domain.ts';
@@ -76,10 +76,15 @@ class QemuHypervisor implements Hypervisor {
     const command = domainCommand(spec, this.#settings);
     await this.#prepareFolder(spec.zoneId, controlFolder);
     const launched = await launch(spec.zoneId, command, controlFolder);
-    let domainProcess: DomainProcess = { zoneId: spec.zoneId, ...launched, controlFolder, cgroups: [] };
+    let domainProcess: DomainProcess = {
+      zoneId: spec.zoneId,
+      ...launched,
+      controlFolder,
+      ...this.#groups([]),
+    };
     let domain: QemuDomain | undefined;
     try {
-      domainProcess = { ...domainProcess, cgroups: await this.#confine(spec, launched) };
+      domainProcess = { ...domainProcess, ...this.#groups(await this.#confine(spec, launched)) };
       await writeRecord(controlFolder, recordOf(domainProcess));
       await launched.greeted(signal);
       const qmp = await this.#connect(controlFolder, signal);
@@ -110,7 +115,7 @@ class QemuHypervisor implements Hypervisor {
       zoneId,
       identity,
       controlFolder,
-      cgroups: record.cgroups,
+      ...this.#groups(record.cgroups),
       exited: undefined,
     };
     let qmp: QmpClient;
@@ -152,9 +157,17 @@ class QemuHypervisor implements Hypervisor {
   }
 
   #confine(spec: DomainSpec, launched: LaunchedProcess): Promise<string[]> {
-    const mib = spec.maxMemoryMib + this.#settings.translationCacheMib + overheadMib;
-    const limits = { memoryBytes: mib * mebibyte, processes: tasksMax };
+    const limits = { memoryBytes: this.#memoryBytes(spec.memoryMib), processes: tasksMax };
     return confineProcess(spec.zoneId, launched.identity.pid, limits, this.#logger);
+  }
+
+  /** All that the process of a zone that has this much memory may use. */
+  #memoryBytes(memoryMib: number): number {
+    return (memoryMib + this.#settings.translationCacheMib + overheadMib) * mebibyte;
+  }
+
+  #groups(cgroups: readonly string[]): Pick<DomainProcess, 'cgroups' | 'limitMemory'> {
+    return { cgroups, limitMemory: (mib) => limitMemory(cgroups, this.#memoryBytes(mib), this.#logger) };
   }
 
   async #connect(controlFolder: string, signal: AbortSignal): Promise<QmpClient> {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Code } from '@connectrpc/connect';
 import { pino } from 'pino';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -49,11 +51,21 @@ test('a zone has what it is started with, and not what it may have', async () =>
   expect(await memoryMib()).toBeLessThan(192);
 });
 
+/** MiB that the zone's process may use, as its control group says. */
+async function boundMib(): Promise<number> {
+  const files = ['memory/protect-zones/ID/memory.limit_in_bytes', 'protect-zones/ID/memory.max'];
+  const paths = files.map((file) => join('/sys/fs/cgroup', file.replace('ID', domain.zoneId)));
+  const texts = await Promise.all(paths.map((path) => readFile(path, 'utf8').catch(() => '')));
+  return Number(texts.join('')) / mib;
+}
+
 test('memory is given and taken to the page', async () => {
   await domain.setMemory(512, limit());
-  const large = await memoryMib();
+  const [large, most] = [await memoryMib(), await boundMib()];
   await domain.setMemory(160, limit());
   expect(large - (await memoryMib())).toBe(512 - 160);
+  // What QEMU itself may use stays.
+  expect(most - (await boundMib())).toBe(512 - 160);
 });
 
 test('CPUs come and go and come again, as many as the machine may have', async () => {
