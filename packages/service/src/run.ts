@@ -11,6 +11,7 @@ import { type Background, createBackground } from './background.ts';
 import { ConfigurationError, isConfigurationError, toError } from './errors.ts';
 import { watchEventLoopDelay } from './event-loop-delay.ts';
 import { type Check, healthRoutes } from './health.ts';
+import { logDestination } from './log-destination.ts';
 import { notifyReady, notifyStopping } from './notify.ts';
 import { version } from './version.ts';
 
@@ -62,7 +63,7 @@ export interface ServiceDefinition {
 export async function runService(definition: ServiceDefinition): Promise<void> {
   const logger = pino(
     { name: `protect-${definition.name}`, base: { name: `protect-${definition.name}`, pid: process.pid } },
-    pino.destination({ dest: 1, sync: true }),
+    logDestination(1),
   );
   const stop = new AbortController();
   const fail = (thrown: unknown, message: string): never => {
