@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { ConnectError } from '@connectrpc/connect';
 import { type HostSnapshot, leftBehindBy, snapshotHost } from '../system/host-snapshot.ts';
 import { startStack } from '../system/stack.ts';
 import { makeChaosImages } from './chaos-images.ts';
@@ -76,40 +77,51 @@ export async function runChaos({ seed, faults, print, signal }: ChaosOptions): P
 
 /** Gives how long after the fault all was true, ms. */
 async function carryOut(world: World, step: Step, empty: HostSnapshot): Promise<number> {
-  const { signs, stack } = world;
+  const { signs } = world;
   const progress = newProgress(step.fault);
   const done = new AbortController();
   const operations = Promise.all(step.operations.map((operation) => operate(world, operation, progress)));
+  const failed = new AbortController();
   operations.then(
     () => done.abort(),
-    () => done.abort(),
+    (error: unknown) => {
+      done.abort();
+      failed.abort(error);
+    },
   );
   await signs.pass(step.afterSigns, done.signal);
   const before = new Map([...world.workloads.values()].map(({ id, lines }) => [id, lines]));
   progress.begun = true;
   const brokeAt = performance.now();
   await inflict(world, step.fault).finally(() => progress.over.resolve());
-  await allTrue(async () => untruths(world, busyIn(world, progress, step), before));
+  await allTrue(world, async () => {
+    failed.signal.throwIfAborted();
+    return untruths(world, busyIn(world, progress, step), before);
+  });
   const recoveredMs = performance.now() - brokeAt;
   await operations;
   if (step.fault.kind === 'end-machine') await checkEndedZone(world, step.fault.zone);
-  await allTrue(async () => [
+  await allTrue(world, async () => [
     ...(await untruths(world, new Set(), new Map())),
     ...(await residues(world, empty)),
-    ...Object.values(stack.services)
-      .filter((service) => !service.alive())
-      .map(({ name }) => `${name} has ended by itself`),
   ]);
   return recoveredMs;
 }
 
-/** Waits until there is nothing to complain of. */
-async function allTrue(complaints: () => Promise<readonly string[]>): Promise<void> {
+/** Waits until there is nothing to complain of; a service that has ended by itself is not waited for. */
+async function allTrue(
+  { stack: { services, nats } }: World,
+  complaints: () => Promise<readonly string[]>,
+): Promise<void> {
   const giveUpAt = performance.now() + hangMs;
   for (;;) {
+    for (const process of [...Object.values(services), nats]) {
+      if (!process.alive()) throw new Violation(`${process.name} has ended by itself`);
+    }
     const told = await complaints().catch((error: unknown) => {
-      if (error instanceof Violation) throw error;
-      return [`the state cannot be told: ${String(error)}`];
+      // The daemon is away for a moment.
+      if (error instanceof ConnectError) return [`the state cannot be told: ${String(error)}`];
+      throw error;
     });
     if (told.length === 0) return;
     if (performance.now() > giveUpAt) {
