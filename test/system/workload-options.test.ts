@@ -142,6 +142,23 @@ test('annotations are told to everybody who asks', async () => {
   await destroyWorkload(stack.client, id);
 });
 
+test.each<[string, AskedWorkload, RegExp]>([
+  ['no-such-program', {}, /`no-such-program` not found in \$PATH/],
+  ['/etc/passwd', {}, /Permission denied/],
+  ['true', { cgroupLimits: [{ limitName: 'io.max', value: '9:9 rbps=1' }] }, /`io.max`: No such device/],
+  ['true', { cgroupLimits: [{ limitName: 'cpuset.cpus', value: '77' }] }, /`cpuset.cpus`/],
+])(
+  'what only its zone can find to be impossible it refuses at each start, with the reason: %s %j',
+  async (program, asked, why) => {
+    const known = await workloadIds();
+    const refusal = { code: Code.FailedPrecondition, rawMessage: expect.stringMatching(why) };
+    await expect(beginWorkload(stack.client, place, [program], asked)).rejects.toMatchObject(refusal);
+    const [workloadId = ''] = (await workloadIds()).filter((id) => !known.includes(id));
+    await expect(stack.client.startWorkload({ workloadId })).rejects.toMatchObject(refusal);
+    await destroyWorkload(stack.client, workloadId);
+  },
+);
+
 describe('it is refused at once, and nothing of it is made,', () => {
   test.each<[string, AskedWorkload, string, RegExp]>([
     [

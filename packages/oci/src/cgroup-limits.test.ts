@@ -14,6 +14,8 @@ test.each([
   ['cpu.weight.nice', '19'],
   ['cpuset.cpus', '0-1,3'],
   ['io.max', '8:0 rbps=1048576 wiops=max'],
+  ['io.weight', '200'],
+  ['io.weight', '8:16 50'],
 ])('%s takes %s', (name, value) => {
   expect(() => checkCgroupLimit({ name, value })).not.toThrow();
 });

@@ -33,6 +33,10 @@ const files: Readonly<Record<string, Values>> = {
     pattern: /^\d+:\d+( (rbps|wbps|riops|wiops)=(max|\d+))+$/,
     text: 'a disk of the zone and its limits, such as "8:0 rbps=1048576"',
   },
+  'io.weight': {
+    pattern: /^((default|\d+:\d+) )?([1-9]\d{0,3}|10000)$/,
+    text: 'a number from 1 to 10000, of one disk after its numbers',
+  },
   'memory.high': bytes,
   'memory.low': bytes,
   'memory.max': bytes,

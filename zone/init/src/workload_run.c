@@ -21,8 +21,17 @@ static bool run_crun(struct workload *workload, const char *const *arguments, co
   return crun_run(&workload->crun, workload_path(workload, "crun.log", log), arguments, stdio, done);
 }
 
+/* What its image or its options do not allow is no fault of the zone's; crun tells the two apart by its words only. */
+static enum code code_of(const char *error) {
+  static const char *const asked[] = {"not found",     "No such file",   "ermission denied", "Not a directory", "Invalid argument",
+                                      "No such device", "out of range", "OOM:",             "Exec format"};
+  for (size_t i = 0; i < sizeof asked / sizeof *asked; i++)
+    if (strstr(error, asked[i])) return code_failed_precondition;
+  return code_internal;
+}
+
 static void start_failed(struct workload *workload, const char *error) {
-  reply_error(&workload->start_reply, code_internal, "the container cannot be started: %s", error);
+  reply_error(&workload->start_reply, code_of(error), "the container cannot be started: %s", error);
   workload_io_end(workload);
   input_stop(&workload->input);
   for (int stream = 0; stream < 2; stream++) output_stop(&workload->output[stream]);

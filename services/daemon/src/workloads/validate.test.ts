@@ -68,6 +68,7 @@ describe('workload specification', () => {
     ['spec.scratch_mount[0].path', { scratchMounts: ['/data/../etc'] }],
     ['spec.scratch_mount[0].path', { scratchMounts: ['/'] }],
     ['spec.scratch_mount[0].path', { scratchMounts: ['/proc/sys'] }],
+    ['spec.scratch_mount[0].path', { scratchMounts: ['/etc/hosts'] }],
     ['spec.scratch_mount[1].path', { scratchMounts: ['/data', '/data'] }],
     ['spec.scratch_mount', { scratchMounts: Array.from({ length: 65 }, (_, index) => `/data/${index}`) }],
   ])('is refused with the name of the field %s', (field, more) => {

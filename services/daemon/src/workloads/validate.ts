@@ -97,6 +97,11 @@ function* scratchMountViolations(paths: readonly string[]): Generator<FieldViola
         field,
         description: `scratch mount ${path} would hide what the kernel shows there; choose another`,
       };
+    } else if (/^\/etc\/(hosts|hostname|resolv\.conf)$/.test(path)) {
+      yield {
+        field,
+        description: `scratch mount ${path} would hide a file that the zone writes; choose another`,
+      };
     } else if (paths.indexOf(path) !== index) {
       yield { field, description: `scratch mount ${path} is there twice; leave one out` };
     }
