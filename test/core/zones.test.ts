@@ -23,11 +23,22 @@ const test = coreTest
   .extend('one', { scope: 'file' }, ({ both }) => both[0])
   .extend('two', { scope: 'file' }, ({ both }) => both[1]);
 
-test('a zone that was launched is listed as ready, with an address of each family', async ({ host, one }) => {
+test('a zone that was launched is listed as ready, with addresses, and with metrics from both its sides', async ({
+  host,
+  one,
+}) => {
   const zone = await listedZone(host, one);
   expect(zone).toMatchObject({ spec: { name: 'one' }, status: { state: 'ZONE_STATE_READY' } });
   expect(addressesOf(zone)).toEqual([expect.stringMatching(/^10\./), expect.stringMatching(/^fd/)]);
   expect(await output(host, ['zone', 'list', '-o', 'simple'])).toContain(`${one}\tready\tone\t10.`);
+  const metrics = await output(host, ['zone', 'metrics', one, '-o', 'key-value']);
+  const pairs = metrics.split(' ').map((pair) => pair.split('='));
+  const value = (path: string) =>
+    Number(pairs.find(([key]) => key === `zone.${path}`)?.[1]?.replaceAll('"', ''));
+  expect(value('system.memory.used'), metrics).toBeGreaterThan(0);
+  expect(value('hypervisor.memory.max'), metrics).toBeGreaterThan(value('system.memory.used'));
+  expect(value('hypervisor.cpu.time'), metrics).toBeGreaterThan(0);
+  expect(value('hypervisor.cpu.online'), metrics).toBe(value('system.cpu.online'));
 });
 
 test('a zone runs a kernel of its own', async ({ host, one, two }) => {

@@ -76,7 +76,7 @@ export const snoopQueueMaxBytes = 4 * 1024 * 1024;
 export const idmUnderWayBytesMax = 1024 * 1024;
 
 /** How long a zone and its hypervisor may take to tell their metrics, ms. */
-export const metricAnswerMs = 3_000;
+export const metricAnswerMs = 5_000;
 
 /** Processes of a zone in its metrics, as many as its init tells of. */
 export const metricProcessesMax = 256;

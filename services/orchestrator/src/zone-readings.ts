@@ -7,10 +7,10 @@ import type { KnownZone } from './zone-table.ts';
 const parallel = 16;
 
 /** How long one zone may take, ms; longer than the daemon lets it. */
-const zoneMs = 4_000;
+const zoneMs = 6_000;
 
 /** How long all zones together may take, ms; Prometheus waits ten seconds for a scrape. */
-const scrapeMs = 6_000;
+const scrapeMs = 8_000;
 
 /** A zone with its metrics, or without when it did not tell them in time. */
 export interface ZoneReading {

@@ -12,7 +12,7 @@ import {
 } from './domain-tables.ts';
 import { runXl } from './xl.ts';
 
-/** How long a reading serves all who ask, ms: three programs are run for it. */
+/** How long a reading serves all who ask once it is there, ms: three programs are run for it. */
 const freshMs = 1_000;
 
 /** Milliseconds for one of the programs. */
@@ -53,18 +53,23 @@ export interface DomainAccounts {
   usage(name: string, domid: number, signal: AbortSignal): Promise<DomainUsage>;
 }
 
-/** `read` asks for all domains; however many callers there are, it is asked once a second at most. */
+/** `read` asks for all domains; however many callers there are, it is asked again a second after it has answered. */
 export function createDomainAccounts(read: () => Promise<DomainTables>): DomainAccounts {
-  let reading: { readonly tables: Promise<DomainTables>; readonly atMs: number } | undefined;
+  let reading: { readonly tables: Promise<DomainTables>; doneAtMs: number } | undefined;
 
   function tables(): Promise<DomainTables> {
-    if (reading !== undefined && performance.now() - reading.atMs < freshMs) return reading.tables;
-    const began = { tables: read(), atMs: performance.now() };
+    if (reading !== undefined && performance.now() - reading.doneAtMs < freshMs) return reading.tables;
+    const began = { tables: read(), doneAtMs: Number.POSITIVE_INFINITY };
     reading = began;
-    began.tables.catch(() => {
-      // The next one who asks tries again.
-      if (reading === began) reading = undefined;
-    });
+    began.tables.then(
+      () => {
+        began.doneAtMs = performance.now();
+      },
+      () => {
+        // The next one who asks tries again.
+        if (reading === began) reading = undefined;
+      },
+    );
     return began.tables;
   }
 
