@@ -1224,7 +1224,7 @@ export const CreateWorkloadRequestSchema: GenMessage<CreateWorkloadRequest> = /*
   messageDesc(file_protect_idm_v1_idm, 28);
 
 /**
- * FAILED_PRECONDITION when it is running already.
+ * FAILED_PRECONDITION when it is running already, or when its image or its configuration does not allow it to run.
  *
  * @generated from message protect.idm.v1.StartWorkloadRequest
  */
