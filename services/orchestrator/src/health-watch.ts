@@ -9,7 +9,8 @@ const services: readonly ServiceName[] = ['daemon', 'storage', 'network', 'orche
 export interface HealthWatchOptions {
   readonly signal: AbortSignal;
   ask(service: ServiceName, signal: AbortSignal): Promise<CheckResponse>;
-  onResult(service: ServiceName, status: HealthStatus): void;
+  /** `answer` is there when the service answered. */
+  onResult(service: ServiceName, status: HealthStatus, answer: CheckResponse | undefined): void;
 }
 
 /** Asks every service for its health, now and every ten seconds. */
@@ -17,14 +18,10 @@ export function watchHealth({ signal, ask, onResult }: HealthWatchOptions): {
   readonly ended: Promise<void>;
 } {
   async function check(service: ServiceName): Promise<void> {
-    let status: HealthStatus;
-    try {
-      status = (await ask(service, signal)).ready ? 'ok' : 'not_ready';
-    } catch {
-      // Whatever kept it from answering, to whoever watches the service it was not there.
-      status = 'unavailable';
-    }
-    if (!signal.aborted) onResult(service, status);
+    // Whatever kept it from answering, to whoever watches the service it was not there.
+    const answer = await ask(service, signal).catch(() => undefined);
+    const status = answer === undefined ? 'unavailable' : answer.ready ? 'ok' : 'not_ready';
+    if (!signal.aborted) onResult(service, status, answer);
   }
 
   async function run(): Promise<void> {

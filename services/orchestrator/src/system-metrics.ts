@@ -1,5 +1,6 @@
 import type { ServiceName } from '@protect/config/paths';
 import type { ReadCountersResponse } from '@protect/proto/daemon';
+import type { CheckResponse } from '@protect/proto/health';
 import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 import { cpuModes, type HostCpu, type HostMemory, hostCpuPercent } from './host-usage.ts';
 import { type KnownZone, zoneStateNames } from './zone-table.ts';
@@ -20,7 +21,7 @@ export interface SystemMetricsOptions {
 }
 
 export interface SystemMetrics {
-  countHealthCheck(service: ServiceName, status: HealthStatus): void;
+  countHealthCheck(service: ServiceName, status: HealthStatus, answer: CheckResponse | undefined): void;
   countReconnect(): void;
   /** The Prometheus text format. */
   render(): Promise<{ contentType: string; text: string }>;
@@ -52,6 +53,11 @@ export async function createSystemMetrics(options: SystemMetricsOptions): Promis
     'service',
     'status',
   ]);
+  const loopDelay = gauge(
+    'service_event_loop_delay_seconds',
+    'What a service was late by, 99th percentile of the last minute',
+    ['service'],
+  );
   const natsConnected = gauge('nats_connected', 'Whether the orchestrator has its connection to nats-server');
   const reconnects = counter('nats_reconnects_total', 'Connections to nats-server that came back');
   const unaudited = counter(
@@ -110,7 +116,11 @@ export async function createSystemMetrics(options: SystemMetricsOptions): Promis
   }
 
   return {
-    countHealthCheck: (service, status) => checks.inc({ service, status }),
+    countHealthCheck(service, status, answer) {
+      checks.inc({ service, status });
+      if (answer === undefined) loopDelay.remove({ service });
+      else loopDelay.set({ service }, answer.eventLoopDelayP99Ms / 1_000);
+    },
     countReconnect: () => reconnects.inc(),
     async render() {
       const [host, counters] = await Promise.all([readHost(), readCounters()]);

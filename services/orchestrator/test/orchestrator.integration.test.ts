@@ -184,6 +184,8 @@ test('health checks are counted by service and by how they went', async () => {
   await expect.poll(() => metrics()).toMatch(/^health_check_total\{service="daemon",status="ok"\} [1-9]/m);
   const text = await metrics();
   expect(text).toMatch(/^health_check_total\{service="storage",status="unavailable"\} [1-9]/m);
+  expect(text).toMatch(/^service_event_loop_delay_seconds\{service="daemon"\} \d/m);
+  expect(text).not.toMatch(/^service_event_loop_delay_seconds\{service="storage"/m);
   expect(text).toMatch(/^health_check_total\{service="orchestrator",status="(ok|not_ready)"\} [1-9]/m);
 });
 

@@ -30,12 +30,15 @@ function system({ memory, cpus, uptimeMs }: ZoneReport, cpuUsage: ReadonlyMap<nu
       bytes('free', memory.freeBytes),
       bytes('available', memory.availableBytes),
     ]),
-    group('cpu', [
-      integer('online', cpus.length),
-      ...cpus.map((times) => cpu(times, cpuUsage.get(times.cpu))),
-    ]),
+    // A zone that was booted by an earlier release tells nothing of its processors.
+    ...(cpus.length === 0 ? [] : [cpuGroup(cpus, cpuUsage)]),
     seconds('uptime', uptimeMs / 1000),
   ]);
+}
+
+function cpuGroup(cpus: readonly CpuTimes[], cpuUsage: ReadonlyMap<number, number>): Node {
+  const each = cpus.map((times) => cpu(times, cpuUsage.get(times.cpu)));
+  return group('cpu', [integer('online', cpus.length), ...each]);
 }
 
 function cpu(times: CpuTimes, usage: number | undefined): Node {
