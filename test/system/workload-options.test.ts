@@ -132,6 +132,13 @@ test('scratch mounts are on the zone’s scratch, also under a read-only root, a
   await destroyWorkload(stack.client, workloadId);
 });
 
+test('a scratch mount can be written by a user other than root, as a temporary folder can', async () => {
+  const asked = { scratchMount: [{ path: '/data' }], process: { user: named('user') } };
+  expect(await inside('touch /data/mine; stat -c "%a %U" /data /data/mine', asked)).toBe(
+    '1777 root\n644 user\n',
+  );
+});
+
 test('annotations are told to everybody who asks', async () => {
   const annotations = [{ key: 'team', value: 'blue, “quoted” and\nlong' }];
   const id = await beginWorkload(stack.client, place, ['sleep', '100000'], { annotations });

@@ -49,7 +49,8 @@ static bool make_scratch(const struct workload *workload, size_t mounts) {
     return false;
   for (size_t i = 0; i < mounts; i++) {
     snprintf(suffix, sizeof suffix, "-mounts/%zu", i);
-    if (!folder_make(scratch_path(workload, suffix, path), 0755)) return false;
+    /* For whichever user the workload runs as; the way there is closed to all others. */
+    if (!folder_make(scratch_path(workload, suffix, path), 0755) || chmod(path, 01777) != 0) return false;
   }
   return true;
 }
