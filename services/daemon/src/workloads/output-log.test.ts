@@ -1,4 +1,4 @@
-import { appendFile, mkdtemp, readdir, rm, stat, truncate } from 'node:fs/promises';
+import { appendFile, mkdtemp, readdir, readlink, rm, stat, symlink, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as fc from 'fast-check';
@@ -39,7 +39,23 @@ async function readAll(log: OutputLog, follow = false, signal = new AbortControl
   return { stdout, stderr, ends };
 }
 
+/** What this process has open. */
+async function openFiles(): Promise<string[]> {
+  const names = await readdir('/proc/self/fd');
+  return await Promise.all(names.map((name) => readlink(`/proc/self/fd/${name}`).catch(() => '')));
+}
+
 describe('output log', () => {
+  it('takes on when the disk that was full at the beginning of a segment has room', async () => {
+    await using closing = await closable(await OutputLog.open(folder));
+    const { log } = closing;
+    await symlink('/dev/full', segmentPath(folder, 1));
+    await expect(log.append(1, 'stdout', 0, text('hello'))).rejects.toThrow(/beginning a segment/);
+    expect(await openFiles()).not.toContain('/dev/full');
+    await log.append(1, 'stdout', 0, text('hello'));
+    expect(await readAll(log)).toMatchObject({ stdout: 'hello' });
+  });
+
   it('gives back both streams of a run and its end', async () => {
     await using closing = await closable(await OutputLog.open(folder));
     const { log } = closing;

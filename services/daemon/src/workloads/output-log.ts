@@ -213,9 +213,17 @@ export class OutputLog {
       return this.#file;
     }
     const next = this.#segment + 1;
-    const file = await open(segmentPath(this.folder, next), 'w', 0o600);
+    const path = segmentPath(this.folder, next);
+    const file = await open(path, 'w', 0o600);
     const start = encodeRecord({ kind: 'position', position: this.#stored });
-    await writeAll(file, [start.header, start.payload], 0);
+    try {
+      await writeAll(file, [start.header, start.payload], 0);
+    } catch (cause) {
+      // Not left to the garbage collector, which ends the process for it.
+      await file.close();
+      await unlink(path).catch(() => undefined);
+      throw new Error(`beginning a segment of the output log ${this.folder} failed`, { cause });
+    }
     await this.#file?.close();
     this.#file = file;
     this.#segment = next;

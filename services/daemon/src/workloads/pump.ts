@@ -61,6 +61,8 @@ export async function pumpOutput(options: PumpOptions): Promise<void> {
       await log.endRun(run);
       await acknowledge();
     }
+  } catch (error) {
+    throw failed.signal.aborted ? failure : error;
   } finally {
     stream.close();
   }
