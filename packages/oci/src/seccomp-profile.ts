@@ -60,7 +60,8 @@ const namespaceFlags = [0x2_0000, 0x200_0000, 0x400_0000, 0x800_0000, 0x1000_000
 
 /**
  * The system calls that Docker's default profile keeps from a workload with these capabilities, as far as a zone's kernel
- * has them. Calls that neither knows are not kept from it: it is a second fence, the zone is the first.
+ * has them; but personality(2) is not looked into. Calls that neither knows are not kept from it: it is a second fence,
+ * the zone is the first.
  */
 export function seccompProfile(capabilities: readonly string[]): SeccompProfile {
   const has = (names: readonly string[]) => names.some((name) => capabilities.includes(`CAP_${name}`));
