@@ -9,7 +9,7 @@ test('every table and key of the written file is on the page, with its default',
   for (const line of formatDaemonToml(daemonToml.parse({})).split('\n')) {
     const [, header, key, value] = /^#?(?:\[(.+)\]|([a-z-]+) = (.+))$/.exec(line) ?? [];
     if (header !== undefined) {
-      table = header.replace(/^((?:pci|block)\.devices)\.[^.]+/, '$1.<name>');
+      table = header.replace(/^((?:pci|block)\.devices|runtime\.registries)\.(?:"[^"]+"|[^.]+)/, '$1.<name>');
       expect(page).toContain(`## \`[${table}]\`\n`);
     } else if (key !== undefined && !/kernel-variants|module-parameters/.test(table)) {
       const row = page.split('\n').find((candidate) => candidate.startsWith(`| \`${key}\` `));

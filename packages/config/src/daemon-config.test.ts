@@ -46,6 +46,7 @@ test('an empty file and the written default mean the same configuration', () => 
         workloadLogMib: 256,
         consoleLogMib: 4,
       },
+      registries: {},
     },
   });
 });

@@ -49,6 +49,16 @@ export interface TcpListenConfig {
   readonly clientCaPath: string;
 }
 
+/** How one registry is reached. */
+export interface RegistryConfig {
+  /** Hosts (and ports) that are asked first, in this order. */
+  readonly mirrors: readonly string[];
+  /** Absolute path of a PEM file; undefined: only the certificates of the host are trusted. */
+  readonly caFile: string | undefined;
+  /** undefined: only loopback without a `caFile`. */
+  readonly plainHttp: boolean | undefined;
+}
+
 /** daemon.toml with every default filled in. */
 export interface DaemonConfig {
   readonly oci: {
@@ -82,6 +92,8 @@ export interface DaemonConfig {
     /** undefined: the nats-server of this state folder. */
     readonly natsUrl: string | undefined;
     readonly limits: LimitsConfig;
+    /** What differs for some registries, by host as image references name it. */
+    readonly registries: Readonly<Record<string, RegistryConfig>>;
   };
 }
 
@@ -152,7 +164,7 @@ function fileError(file: string, message: string, cause?: unknown): Configuratio
 }
 
 function toConfig({ oci, zone, network, pci, block, runtime }: DaemonToml): DaemonConfig {
-  const { hypervisor, listen, nats, limits } = runtime;
+  const { hypervisor, listen, nats, limits, registries } = runtime;
   return {
     oci: { dockerHubMirror: oci['docker-hub-mirror'] },
     zone: {
@@ -183,6 +195,9 @@ function toConfig({ oci, zone, network, pci, block, runtime }: DaemonToml): Daem
         workloadLogMib: limits['workload-log-mib'],
         consoleLogMib: limits['console-log-mib'],
       },
+      registries: Object.fromEntries(
+        Object.entries(registries).map(([host, registry]) => [host, toRegistry(registry)]),
+      ),
     },
   };
 }
@@ -196,6 +211,14 @@ function toPciDevice(device: DaemonToml['pci']['devices'][string]): PciDeviceCon
     rdmReservePolicy: device['rdm-reserve-policy'],
     modules: device.modules,
     moduleParameters: device['module-parameters'],
+  };
+}
+
+function toRegistry(registry: DaemonToml['runtime']['registries'][string]): RegistryConfig {
+  return {
+    mirrors: registry.mirrors,
+    caFile: registry['ca-file'],
+    plainHttp: registry['plain-http'],
   };
 }
 

@@ -52,6 +52,17 @@ const blockDevices = fc
     Object.fromEntries(names.map((key, index) => [key, { path: paths[index] ?? '/dev/x' }])),
   );
 
+const mirrors = fc.array(fc.constantFrom('mirror.lan', '[fd00::1]:5000'), { maxLength: 2 });
+const registries = fc.dictionary(
+  fc.constantFrom('docker.io', 'registry.lan:5000', '[::1]:80'),
+  fc.oneof(
+    fc.record({ mirrors, 'ca-file': path }),
+    fc.record({ mirrors, 'plain-http': fc.boolean() }),
+    fc.record({ mirrors }),
+  ),
+  { noNullPrototype: true },
+);
+
 const upTo = (from: number, to: number) => fc.integer({ min: from, max: to });
 
 /** Any configuration that the schema allows. */
@@ -91,6 +102,7 @@ const anyToml: fc.Arbitrary<DaemonToml> = fc.record({
       'workload-log-mib': upTo(1, 1_048_576),
       'console-log-mib': upTo(1, 1024),
     }),
+    registries,
   }),
 });
 
@@ -145,7 +157,7 @@ test('no text makes anything but a configuration or the one error, whose lines a
     }),
     { numRuns: 2_000 },
   );
-});
+}, 60_000);
 
 test('a mistake anywhere is reported on the line where its key stands, and nothing else is', () => {
   const lines = exampleText.split('\n');

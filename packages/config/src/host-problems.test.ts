@@ -87,6 +87,14 @@ test('group and TLS files have to exist', async () => {
   ]);
 });
 
+test('the certificates of a registry have to exist', async () => {
+  expect(
+    await problemsOf(['[runtime.registries."registry.lan"]', 'ca-file = "/etc/none.pem"', '[runtime]']),
+  ).toEqual([
+    'daemon.toml:2: runtime.registries."registry.lan".ca-file = "/etc/none.pem": does not exist on this host; it must be a PEM file',
+  ]);
+});
+
 test('a subnet must not hold an address of the host, but for those of its own links', async () => {
   const own = [
     { interface: 'lo', address: '127.0.0.1' },

@@ -6,8 +6,9 @@ import { promisify } from 'node:util';
 import type { ConfigurationProblem } from './configuration-error.ts';
 import { daemonToml } from './daemon-schema.ts';
 import { blockPlaces, pciPlaces } from './device-mistakes.ts';
-import { valueAt } from './key-path.ts';
+import { isTable, valueAt } from './key-path.ts';
 import type { DaemonTomlReading } from './read-daemon-toml.ts';
+import type { KeyPath } from './schema-walk.ts';
 import { contains, parseSubnet } from './subnet.ts';
 
 /** The host that a configuration is meant for. */
@@ -52,6 +53,7 @@ export async function hostProblems(
     hypervisorProblems(reading, host),
     groupProblems(reading, host),
     tlsFileProblems(reading, host),
+    registryFileProblems(reading, host),
     subnetProblems(reading, host),
   ]);
   return lists.flat();
@@ -113,9 +115,24 @@ async function groupExists(group: string, root: string): Promise<boolean> {
 }
 
 async function tlsFileProblems({ document, problemAt }: DaemonTomlReading, { root }: HostView) {
+  const paths = ['cert', 'key', 'client-ca'].map((key) => ['runtime', 'listen', 'tcp', key]);
+  return await pemFileProblems(paths, { document, problemAt }, { root });
+}
+
+async function registryFileProblems(reading: DaemonTomlReading, host: HostView) {
+  const registries = valueAt(reading.document, ['runtime', 'registries']);
+  const hosts = isTable(registries) ? Object.keys(registries) : [];
+  const paths = hosts.map((name) => ['runtime', 'registries', name, 'ca-file']);
+  return await pemFileProblems(paths, reading, host);
+}
+
+async function pemFileProblems(
+  paths: readonly KeyPath[],
+  { document, problemAt }: Pick<DaemonTomlReading, 'document' | 'problemAt'>,
+  { root }: Pick<HostView, 'root'>,
+) {
   const problems: ConfigurationProblem[] = [];
-  for (const key of ['cert', 'key', 'client-ca']) {
-    const path = ['runtime', 'listen', 'tcp', key];
+  for (const path of paths) {
     const file = valueAt(document, path);
     if (typeof file !== 'string' || !file.startsWith('/')) continue;
     const found = await look(join(root, file));

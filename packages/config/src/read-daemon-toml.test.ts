@@ -148,3 +148,28 @@ test('names of objects that JavaScript knows are names like others', () => {
   expect(Object.keys(toml?.block.devices ?? {})).toEqual(['toString']);
   expect(problemsOf('toString = 1', 'valueOf.x = 2').join('\n')).toMatch(/unknown key/);
 });
+
+test('registries are named by host, and their tables say nothing against each other', () => {
+  expect(
+    problemsOf(
+      '[runtime.registries."https://registry.lan"]',
+      '[runtime.registries."registry.lan:5000"]',
+      'mirrors = ["mirror.lan", "registry.lan:5000"]',
+      'plain-http = true',
+      'ca-file = "/etc/ca.pem"',
+      '[runtime.registries."docker.io"]',
+      'mirrors = ["mirror.lan/team"]',
+      'ca-file = "ca.pem"',
+      '[runtime.registries."index.docker.io"]',
+      'plainhttp = true',
+    ),
+  ).toEqual([
+    'daemon.toml:1: runtime.registries."https://registry.lan" = a table: has a name that cannot be used; it must be a registry host such as "registry.example.com:5000", without scheme and path',
+    'daemon.toml:3: runtime.registries."registry.lan:5000".mirrors[1] = "registry.lan:5000": is the registry itself; name another host',
+    'daemon.toml:5: runtime.registries."registry.lan:5000".ca-file = "/etc/ca.pem": has no use with plain-http = true, which is without TLS; take one of the two out',
+    'daemon.toml:7: runtime.registries."docker.io".mirrors[0] = "mirror.lan/team": must be a registry host such as "registry.example.com:5000", without scheme and path',
+    'daemon.toml:8: runtime.registries."docker.io".ca-file = "ca.pem": must be the absolute path of a PEM file such as "/etc/protect/registry-ca.pem"',
+    'daemon.toml:9: runtime.registries."index.docker.io" = a table: is the same registry as docker.io; keep one of the two',
+    'daemon.toml:10: runtime.registries."index.docker.io".plainhttp = true: unknown key; did you mean plain-http?',
+  ]);
+});

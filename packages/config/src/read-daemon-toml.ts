@@ -5,8 +5,17 @@ import type { ConfigurationProblem } from './configuration-error.ts';
 import { type DaemonToml, daemonToml } from './daemon-schema.ts';
 import { deviceMistakes, type Mistake } from './device-mistakes.ts';
 import { formatKeyPath, isTable, showValue, valueAt } from './key-path.ts';
+import { registryMistakes } from './registry-mistakes.ts';
 import { nameRule } from './schema/key-kinds.ts';
-import { canonicalPath, type KeyPath, knownKeys, notesAt, schemaUnder, unwrapped } from './schema-walk.ts';
+import {
+  canonicalPath,
+  type KeyPath,
+  knownKeys,
+  nameRuleAt,
+  notesAt,
+  schemaUnder,
+  unwrapped,
+} from './schema-walk.ts';
 import { tomlKeyLines } from './toml-key-lines.ts';
 
 /** What a text says, and all that is wrong with it as far as the text alone can tell. */
@@ -45,7 +54,7 @@ export function readDaemonToml(text: string, file: string): DaemonTomlReading {
   }
   const result = daemonToml.safeParse(document);
   for (const issue of result.error?.issues ?? []) mistakes.push(...mistakesOf(issue, document));
-  mistakes.push(...deviceMistakes(document));
+  mistakes.push(...deviceMistakes(document), ...registryMistakes(document));
   const problems = mistakes.map(({ path, message }) => problemAt(path, message));
   return {
     toml: problems.length === 0 ? result.data : undefined,
@@ -130,7 +139,8 @@ function* mistakesOf(issue: z.core.$ZodIssue, document: unknown): Generator<Mist
       yield { path: [...path, key], message: `unknown key; ${remedy}` };
     }
   } else if (issue.code === 'invalid_key') {
-    yield { path, message: `has a name that cannot be used; it must be ${nameRule}` };
+    const rule = nameRuleAt(daemonToml, path.slice(0, -1)) ?? nameRule;
+    yield { path, message: `has a name that cannot be used; it must be ${rule}` };
   } else if (valueAt(document, path) === undefined) {
     yield { path, message: `is missing; it must be ${allowed}` };
   } else if (issue.code === 'custom' && issue.message !== 'Invalid input') {

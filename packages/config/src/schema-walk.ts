@@ -51,6 +51,13 @@ export function knownKeys(root: z.core.$ZodType, path: KeyPath): readonly string
   return plain instanceof z.ZodObject ? Object.keys(plain.shape) : [];
 }
 
+/** The rule for the names that the user chooses in the table at `path`; undefined where none is noted. */
+export function nameRuleAt(root: z.core.$ZodType, path: KeyPath): string | undefined {
+  const schema = schemaAt(root, path);
+  const plain = schema === undefined ? undefined : unwrapped(schema);
+  return plain instanceof z.ZodRecord ? keyNotes.get(plain.keyType)?.allowed : undefined;
+}
+
 function schemaAt(root: z.core.$ZodType, path: KeyPath): z.core.$ZodType | undefined {
   return path.reduce<z.core.$ZodType | undefined>(
     (schema, key) => (schema === undefined ? undefined : schemaUnder(schema, key)?.schema),

@@ -364,7 +364,7 @@ describe('an image pulled from a registry', () => {
     const { directory, digest } = await makeLayout('gzip');
     const pushed = `docker://${registry.host}/library/mirrored:v1`;
     await run('skopeo', 'copy', '--dest-tls-verify=false', `oci:${directory}:latest`, pushed);
-    const store = createImageStore({ cacheDir: fresh(), dockerHubMirror: registry.host });
+    const store = createImageStore({ cacheDir: fresh(), access: { dockerHubMirror: registry.host } });
     const packed = await store.pull({ reference: 'mirrored:v1', signal: signal() });
     expect(packed).toMatchObject({ digest, names: ['docker.io/library/mirrored:v1'] });
   });

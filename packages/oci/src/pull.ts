@@ -12,6 +12,7 @@ import { createArchiveImport } from './import-archive.ts';
 import { openSource } from './open-source.ts';
 import type { OnProgress, PullProgress } from './pull-progress.ts';
 import { formatReference, type ImageReference, parseReference } from './reference.ts';
+import type { RegistryAccess } from './registry-access.ts';
 import type { RegistryAuth } from './registry-auth.ts';
 import { SharedRuns } from './shared-run.ts';
 import { removedMeanwhile, storeImage } from './store-image.ts';
@@ -19,10 +20,8 @@ import { removedMeanwhile, storeImage } from './store-image.ts';
 export interface ImageStoreOptions {
   /** Folder of the packed images; made when missing, and owned by this process. */
   readonly cacheDir: string;
-  /** Hosts spoken to over plain HTTP besides loopback, such as `registry.lan:5000`. */
-  readonly plainHttpHosts?: readonly string[];
-  /** Registry asked in place of Docker Hub; images keep their names. */
-  readonly dockerHubMirror?: string;
+  /** How registries are reached; images keep the names of their references. */
+  readonly access?: RegistryAccess;
   readonly limits?: Partial<ImageLimits>;
   /** Receives one line per image packed. */
   readonly logger?: { info(fields: object, message: string): void };
@@ -62,11 +61,7 @@ export function createImageStore(options: ImageStoreOptions) {
       return known;
     }
     onProgress({ phase: 'resolving', layers: [] });
-    const access = {
-      auth: request.auth,
-      plainHttpHosts: options.plainHttpHosts ?? [],
-      ...(options.dockerHubMirror === undefined ? {} : { dockerHubMirror: options.dockerHubMirror }),
-    };
+    const access = { ...options.access, auth: request.auth };
     const resolved = await resolveManifest(openSource(reference, access), signal);
     onProgress({ phase: 'resolved', layers: [] });
     const { digest } = resolved;

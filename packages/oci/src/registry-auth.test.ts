@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { answerChallenge, parseChallenge } from './registry-auth.ts';
+import { defaultPace, openRegistryHttp } from './registry-http.ts';
 
 describe('registry challenges', () => {
   test.each([
@@ -32,11 +33,18 @@ describe('registry challenges', () => {
     'credentials are not sent to %j by a registry behind https',
     async (realm) => {
       const challenge = { scheme: 'bearer' as const, parameters: { realm } };
-      const options = { plainHttp: false, signal: AbortSignal.timeout(1000), registry: 'reg.example' };
+      const access = {};
+      const http = openRegistryHttp(access, defaultPace);
+      const registry = { host: 'reg.example', plainHttp: false, isHostLocal: false, http, access };
       const auth = { kind: 'password' as const, username: 'u', password: 'p' };
-      await expect(answerChallenge(challenge, auth, 'scope', options)).rejects.toMatchObject({
-        kind: 'denied',
-      });
+      const answer = answerChallenge(
+        challenge,
+        auth,
+        'scope',
+        { ...registry, pace: defaultPace },
+        AbortSignal.timeout(1000),
+      );
+      await expect(answer).rejects.toMatchObject({ kind: 'denied' });
     },
   );
 });

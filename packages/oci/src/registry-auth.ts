@@ -1,5 +1,10 @@
 import { z } from 'zod';
+import { failedAnswer } from './failed-answer.ts';
+import { followRedirects } from './follow-redirects.ts';
 import { ImageError } from './image-error.ts';
+import { pacedBody } from './paced-body.ts';
+import { isPlainHttp, type RegistryAccess } from './registry-access.ts';
+import { type HttpAnswer, type RegistryHttp, type RegistryPace, shownUrl } from './registry-http.ts';
 
 /** Credentials for a registry: a user and password, or a token obtained before. */
 export type RegistryAuth =
@@ -25,9 +30,6 @@ const tokenSchema = z.union([
 /** Bound on a token service's answer. */
 const maxTokenBytes = 64 << 10;
 
-/** Deadline of one request to a token service. */
-const tokenTimeoutMs = 30_000;
-
 /** The first challenge of a known scheme in a `WWW-Authenticate` header. */
 export function parseChallenge(header: string): Challenge | undefined {
   const match = /\b(basic|bearer)\s+(.*)$/i.exec(header);
@@ -42,45 +44,48 @@ export function parseChallenge(header: string): Challenge | undefined {
   };
 }
 
+/** A registry that asks who pulls, and how it is spoken to. */
+export interface AskingRegistry {
+  /** Host, with port, when not the usual one. */
+  readonly host: string;
+  readonly plainHttp: boolean;
+  /** It has an address of this host. */
+  readonly isHostLocal: boolean;
+  readonly http: RegistryHttp;
+  readonly access: RegistryAccess;
+  readonly pace: RegistryPace;
+}
+
 /**
  * The `Authorization` header that answers a challenge; undefined when the registry wants basic credentials and there
- * are none. Credentials go over plain HTTP only to a registry that is itself spoken to so.
+ * are none. Credentials go over plain HTTP only to a registry that is itself spoken to so. Throws `ImageError`.
  */
 export async function answerChallenge(
   challenge: Challenge,
   auth: RegistryAuth | undefined,
   scope: string,
-  { plainHttp, signal, registry }: { plainHttp: boolean; signal: AbortSignal; registry: string },
+  registry: AskingRegistry,
+  signal: AbortSignal,
 ): Promise<string | undefined> {
-  const basic = basicHeader(auth);
-  if (challenge.scheme === 'basic') return basic;
+  if (challenge.scheme === 'basic') return basicHeader(auth);
   const realm = URL.parse(challenge.parameters.realm ?? '');
-  if (realm === null || !(realm.protocol === 'https:' || (plainHttp && realm.protocol === 'http:'))) {
-    throw new ImageError(
-      'denied',
-      `${registry} wants a token from ${challenge.parameters.realm ?? 'nowhere'}, which is no https address`,
-    );
+  const mayBePlain = realm !== null && (registry.plainHttp || isPlainHttp(realm.host, registry.access));
+  if (realm === null || !(realm.protocol === 'https:' || (mayBePlain && realm.protocol === 'http:'))) {
+    const where = realm === null ? 'nowhere' : shownUrl(realm);
+    throw new ImageError('denied', `${registry.host} wants a token from ${where}, which is no https address`);
   }
+  realm.username = '';
+  realm.password = '';
   const service = challenge.parameters.service ?? '';
-  const wanted = challenge.parameters.scope ?? scope;
-  const response = await requestToken(realm, { service, scope: wanted, auth, basic, signal }).catch(
-    (cause: unknown) => {
-      throw new ImageError('unavailable', `the token service ${realm.host} of ${registry} does not answer`, {
-        cause,
-      });
-    },
-  );
-  if (!response.ok) {
-    await response.body?.cancel();
-    const remedy = auth === undefined ? 'give credentials' : 'check the credentials';
-    throw new ImageError(
-      'denied',
-      `the token service ${realm.host} of ${registry} answers ${response.status}; ${remedy}`,
-    );
+  const wanted = { service, scope: challenge.parameters.scope ?? scope };
+  const answer = await requestToken(realm, wanted, auth, registry, signal);
+  const name = `the token service ${realm.host} of ${registry.host}`;
+  if (answer.status < 200 || answer.status > 299) {
+    answer.body.destroy();
+    throw failedAnswer(name, answer, auth === undefined ? 'give credentials' : 'check the credentials');
   }
-  const token = tokenSchema.safeParse(await boundedJson(response, realm.host));
-  if (!token.success)
-    throw new ImageError('broken', `the token service ${realm.host} of ${registry} gives no token`);
+  const token = tokenSchema.safeParse(await boundedJson(answer, name, registry.pace, signal));
+  if (!token.success) throw new ImageError('broken', `${name} gives no token`);
   return `Bearer ${'token' in token.data ? token.data.token : token.data.access_token}`;
 }
 
@@ -92,16 +97,12 @@ function basicHeader(auth: RegistryAuth | undefined): string | undefined {
 
 async function requestToken(
   realm: URL,
-  request: {
-    service: string;
-    scope: string;
-    auth: RegistryAuth | undefined;
-    basic: string | undefined;
-    signal: AbortSignal;
-  },
-): Promise<Response> {
-  const { service, scope, auth, basic } = request;
-  const signal = AbortSignal.any([request.signal, AbortSignal.timeout(tokenTimeoutMs)]);
+  { service, scope }: { readonly service: string; readonly scope: string },
+  auth: RegistryAuth | undefined,
+  { http, access, isHostLocal }: AskingRegistry,
+  signal: AbortSignal,
+): Promise<HttpAnswer> {
+  const elsewhere = !isHostLocal;
   if (auth?.kind === 'identity-token') {
     const body = new URLSearchParams({
       grant_type: 'refresh_token',
@@ -109,22 +110,37 @@ async function requestToken(
       client_id: 'protect',
       service,
       scope,
-    });
-    return await fetch(realm, { method: 'POST', body, signal });
+    }).toString();
+    const headers = {
+      'content-type': 'application/x-www-form-urlencoded',
+      'content-length': `${Buffer.byteLength(body)}`,
+    };
+    // No redirect is followed: the token would go along.
+    return await http.send(realm, { method: 'POST', headers, body, elsewhere, signal });
   }
   const url = new URL(realm);
   if (service !== '') url.searchParams.set('service', service);
   url.searchParams.set('scope', scope);
-  return await fetch(url, { headers: basic === undefined ? {} : { authorization: basic }, signal });
+  return await followRedirects(http, access, url, {
+    headers: {},
+    authorization: basicHeader(auth),
+    elsewhere,
+    signal,
+  });
 }
 
-async function boundedJson(response: Response, host: string): Promise<unknown> {
+async function boundedJson(
+  answer: HttpAnswer,
+  name: string,
+  pace: RegistryPace,
+  signal: AbortSignal,
+): Promise<unknown> {
   const parts: Uint8Array[] = [];
   let bytes = 0;
-  for await (const part of response.body ?? []) {
+  for await (const part of pacedBody(answer, pace, signal)) {
     bytes += part.length;
     if (bytes > maxTokenBytes)
-      throw new ImageError('limit', `the token service ${host} answers more than ${maxTokenBytes} bytes`);
+      throw new ImageError('limit', `${name} answers more than ${maxTokenBytes} bytes`);
     parts.push(part);
   }
   try {

@@ -1,26 +1,16 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import type { RequestListener } from 'node:http';
 import { Readable } from 'node:stream';
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { temporaryServers } from '../test/http-servers.ts';
 import { digestOf, verified } from './descriptor.ts';
 import { resolveImage } from './image-source.ts';
 import type { RegistryReference } from './reference.ts';
 import { openRegistry } from './registry.ts';
 
-const servers: Server[] = [];
-afterEach(async () => {
-  for (const server of servers.splice(0)) {
-    server.closeAllConnections();
-    await new Promise((resolve) => server.close(resolve));
-  }
-});
+const listen = temporaryServers();
 
 async function serve(listener: RequestListener): Promise<RegistryReference> {
-  const server = createServer(listener);
-  servers.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('the server has no port');
-  return { kind: 'registry', host: `127.0.0.1:${address.port}`, repository: 'app', tag: 'v1' };
+  return { kind: 'registry', host: await listen(listener), repository: 'app', tag: 'v1' };
 }
 
 const signal = () => AbortSignal.timeout(10_000);

@@ -4,17 +4,44 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+export interface RegistrySettings {
+  readonly tls?: { readonly certFile: string; readonly keyFile: string };
+  /** Lines of the form `user:bcrypt`. */
+  readonly htpasswd?: string;
+  /** Tokens are wanted from `realm`, signed with the key of a certificate in `rootCertFile`. */
+  readonly token?: { readonly realm: string; readonly rootCertFile: string };
+}
+
+/** Names in the tokens that a registry with `token` takes. */
+export const tokenNames = { service: 'test-registry', issuer: 'test-issuer' };
+
 /** A real docker-registry on a free loopback port, with a store of its own. */
-export async function startRegistry(): Promise<{ host: string } & AsyncDisposable> {
+export async function startRegistry(
+  settings: RegistrySettings = {},
+): Promise<{ host: string } & AsyncDisposable> {
   const directory = await mkdtemp(join(tmpdir(), 'protect-registry-'));
   const config = join(directory, 'config.yml');
-  const lines = [
-    'version: 0.1',
-    'log: { level: info, formatter: json, accesslog: { disabled: true } }',
-    `storage: { filesystem: { rootdirectory: ${join(directory, 'store')} } }`,
-    'http: { addr: "127.0.0.1:0" }',
-  ];
-  await writeFile(config, lines.join('\n'));
+  const { tls, htpasswd, token } = settings;
+  const users = join(directory, 'htpasswd');
+  if (htpasswd !== undefined) await writeFile(users, htpasswd);
+  const auth = {
+    ...(htpasswd === undefined ? {} : { htpasswd: { realm: 'tests', path: users } }),
+    ...(token === undefined
+      ? {}
+      : { token: { realm: token.realm, ...tokenNames, rootcertbundle: token.rootCertFile } }),
+  };
+  // JSON is YAML.
+  const text = JSON.stringify({
+    version: 0.1,
+    log: { level: 'info', formatter: 'json', accesslog: { disabled: true } },
+    storage: { filesystem: { rootdirectory: join(directory, 'store') } },
+    http: {
+      addr: '127.0.0.1:0',
+      ...(tls === undefined ? {} : { tls: { certificate: tls.certFile, key: tls.keyFile } }),
+    },
+    ...(Object.keys(auth).length === 0 ? {} : { auth }),
+  });
+  await writeFile(config, text);
   const child = spawn('docker-registry', ['serve', config], { stdio: ['ignore', 'ignore', 'pipe'] });
   const closed = once(child, 'close');
   const address = new Promise<string>((resolve, reject) => {

@@ -24,6 +24,7 @@ import { startIdmLink } from './idm/link.ts';
 import { createIdmPublisher } from './idm/publisher.ts';
 import { createIdmSnoop, jointTap } from './idm/snoop.ts';
 import { createImageLookup } from './images/image-lookup.ts';
+import { registryAccess } from './images/registry-access.ts';
 import { storedReference } from './images/stored-boot-image.ts';
 import { createZoneMetrics } from './metrics/zone-metrics.ts';
 import { createConfigurator } from './peers/configurator.ts';
@@ -65,12 +66,12 @@ export async function startDaemon(context: ServiceContext, config: DaemonConfig)
   const storage = createClient(StorageService, transport('storage'));
   const network = createClient(NetworkService, transport('network'));
 
-  const { dockerHubMirror } = config.oci;
-  const imageStore = createImageStore({ cacheDir: paths.imageCache, dockerHubMirror, logger });
+  const access = registryAccess(config);
+  const imageStore = createImageStore({ cacheDir: paths.imageCache, access, logger });
   const images = createImageLookup(imageStore);
   const defaults = bootDefaults(paths, context.flags);
   const unpackFrom = (reference: string, anew: boolean, limit: AbortSignal) => ({
-    image: openSource(parseReference(reference), { dockerHubMirror }),
+    image: openSource(parseReference(reference), access),
     cacheDir: paths.bootCache,
     anew,
     signal: limit,

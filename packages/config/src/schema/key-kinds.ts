@@ -20,6 +20,14 @@ export function absolutePath(notes: KeyNotes) {
     .register(keyNotes, notes);
 }
 
+/** A host, with a port when it is not the usual one. */
+export const registryHost = z
+  .string()
+  .max(255)
+  .regex(
+    /^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(:[0-9]{1,5})?$/i,
+  );
+
 /** A key that is true or false. */
 export function flag(fallback: boolean, meaning: string) {
   return z.boolean().default(fallback).register(keyNotes, { meaning, allowed: 'true or false' });

@@ -1,12 +1,6 @@
 import { z } from 'zod';
+import { registryHost } from './key-kinds.ts';
 import { keyNotes } from './key-notes.ts';
-
-const registryHost = z
-  .string()
-  .max(255)
-  .regex(
-    /^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(:[0-9]{1,5})?$/i,
-  );
 
 /** `[oci]`: where images come from. */
 export const oci = z

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { z } from 'zod';
 import { absolutePath, count } from './key-kinds.ts';
 import { keyNotes } from './key-notes.ts';
+import { registries } from './registries.ts';
 
 const listenAddress = z.string().refine((text) => {
   const [, bracketed, plain, port = ''] = /^(?:\[([^\]]*)\]|([^:]*)):([0-9]{1,5})$/.exec(text) ?? [];
@@ -124,6 +125,7 @@ export const runtime = z
     listen,
     nats,
     limits,
+    registries,
   })
   .prefault({})
   .register(keyNotes, { meaning: 'What Edera Protect has no keys for.' });
