@@ -1,10 +1,10 @@
 import { existsSync, readdirSync } from 'node:fs';
-import { rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type BusMessage, connectNats, type NatsLink } from '@protect/bus/nats';
 import { readCredentials, readServerAddress } from '@protect/bus/server-address';
 import { everyEvent } from '@protect/bus/subjects';
-import { parseZoneId, type ZoneId } from '@protect/config/ids';
+import { parseWorkloadId, parseZoneId, type ZoneId } from '@protect/config/ids';
 import { ZoneState } from '@protect/proto/control-common';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { logTail } from '../../scripts/stack/log-file.ts';
@@ -49,6 +49,8 @@ beforeAll(async () => {
   zoneId = parseZoneId(zone.id) ?? fail(`not a zone id: ${zone.id}`);
   domid = zone.status?.domid ?? 0;
   workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', counter], { name: 'counter' });
+  const copy = stack.paths.workloadRecord(zoneId, parseWorkloadId(workloadId) ?? fail('no id'));
+  await copied(copy, 'running');
 });
 
 beforeEach(() => {
@@ -67,13 +69,22 @@ async function meanwhile(happens: () => Promise<void>): Promise<void> {
   await stack.services.daemon.restart();
 }
 
+/** Settles when the copy of a record has this state; it follows the database, which alone is waited for by answers. */
+async function copied(path: string, state: string): Promise<void> {
+  await eventually(stack.client, `${state} in ${path}`, async () =>
+    (await readFile(path, 'utf8')).includes(`"state":"${state}"`) ? true : undefined,
+  );
+}
+
 async function loseDatabase(): Promise<void> {
   const path = stack.paths.database('daemon');
   for (const suffix of ['', '-wal', '-shm']) await rm(`${path}${suffix}`, { force: true });
 }
 
 async function expectAdopted(): Promise<void> {
-  const [zone, ...others] = await listZones(stack.client);
+  // One that was destroyed may be listed so for a moment.
+  const zones = await listZones(stack.client);
+  const [zone, ...others] = zones.filter(({ status }) => status?.state !== ZoneState.DESTROYED);
   expect(others).toEqual([]);
   expect(zone).toMatchObject({ id: zoneId, spec: { name: 'kept' } });
   expect(zone?.status).toMatchObject({ state: ZoneState.READY, domid });
@@ -81,19 +92,21 @@ async function expectAdopted(): Promise<void> {
   expect(await execute(stack.client, { workloadId }, ['echo', 'here'])).toMatchObject({ stdout: 'here\n' });
 }
 
-/** What was told of an object that the database had lost. */
-async function recovered(subject: string): Promise<unknown> {
-  return await eventually(stack.client, subject, async () => {
-    const found = events.find((event) => event.subject === subject);
-    return found === undefined ? undefined : JSON.parse(Buffer.from(found.data).toString());
+/** Settles once it was told that an object came to a state that the database had lost. */
+async function toldRecovered(subject: string): Promise<void> {
+  await eventually(stack.client, `${subject}, recovered`, async () => {
+    const told = events.filter((event) => event.subject === subject);
+    return told.some(({ data }) => Buffer.from(data).toString().includes('"recovered":true'))
+      ? true
+      : undefined;
   });
 }
 
 test('a lost database: zone and workload are adopted from their folders, and it is told', async () => {
   await meanwhile(loseDatabase);
   await expectAdopted();
-  expect(await recovered(`protect.events.zone.${zoneId}.ready`)).toMatchObject({ recovered: true });
-  expect(await recovered(`protect.events.workload.${workloadId}.running`)).toMatchObject({ recovered: true });
+  await toldRecovered(`protect.events.zone.${zoneId}.ready`);
+  await toldRecovered(`protect.events.workload.${workloadId}.running`);
   expect(logTail(stack.paths.log('daemon'), 200)).toContain('was recovered from its folder');
 });
 
@@ -106,6 +119,20 @@ test('a database of garbage is put aside, and the rest is as if it were lost', a
   await expectAdopted();
   const aside = readdirSync(join(path, '..')).find((name) => name.startsWith('daemon.db.damaged-'));
   expect(logTail(stack.paths.log('daemon'), 200)).toContain(`put aside as ${join(path, '..', aside ?? '?')}`);
+});
+
+test('a torn journal: a zone whose commits were lost is adopted from its folder', async () => {
+  const journal = `${stack.paths.database('daemon')}-wal`;
+  const { size } = await stat(journal);
+  const late = await launchZone(stack.client, { name: 'late' });
+  await copied(stack.paths.zoneRecord(parseZoneId(late.id) ?? fail('no id')), 'ready');
+  // Within the first frame of all that has been written since.
+  await meanwhile(() => truncate(journal, size + 100));
+  await toldRecovered(`protect.events.zone.${late.id}.ready`);
+  const zone = (await listZones(stack.client)).find(({ id }) => id === late.id);
+  expect(zone?.status).toMatchObject({ state: ZoneState.READY, domid: late.status?.domid });
+  await destroyZone(stack.client, late.id);
+  await expectAdopted();
 });
 
 test('the workload’s output is complete and once only', async () => {
@@ -122,7 +149,7 @@ test('a zone whose folder does not tell is taken down as an orphan, and it is to
     await loseDatabase();
     await rm(stack.paths.zoneRecord(orphan));
   });
-  expect(await recovered(`protect.events.zone.${orphan}.destroyed`)).toMatchObject({ recovered: true });
+  await toldRecovered(`protect.events.zone.${orphan}.destroyed`);
   await eventually(stack.client, 'the folder gone', async () =>
     existsSync(stack.paths.zone(orphan)) ? undefined : true,
   );
