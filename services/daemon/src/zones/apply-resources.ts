@@ -1,12 +1,9 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { ZoneResources } from '../state/zone-record.ts';
 import type { ReadyZone } from '../workloads/deps.ts';
-import type { MemoryUse } from './memory-policy.ts';
 
 /** How long the zone's kernel may take to bring CPUs on or offline. */
 const cpusDeadlineMs = 30_000;
-
-const mebibyte = 1024n * 1024n;
 
 /** What of a zone may be another than before. */
 export type Resized = Pick<ZoneResources, 'targetMemoryMib' | 'targetCpus'>;
@@ -39,20 +36,4 @@ async function applyCpus(zone: ReadyZone, cpus: number, signal: AbortSignal): Pr
     const text = `zone ${zone.record.id} runs an init that cannot change its CPUs; launch it anew`;
     throw new ConnectError(text, Code.FailedPrecondition, undefined, undefined, error);
   });
-}
-
-/** What a zone that should have `memoryMib` does with it. */
-export async function readMemoryUse(
-  zone: ReadyZone,
-  memoryMib: number,
-  signal: AbortSignal,
-): Promise<MemoryUse> {
-  const connection = await zone.connection(signal);
-  const { response } = await connection.request({ case: 'metrics', value: {} }, { signal });
-  if (response.case !== 'metrics') throw new ConnectError('the zone sent no metrics', Code.Internal);
-  const { memoryTotalBytes, memoryAvailableBytes } = response.value;
-  const totalMib = Number(memoryTotalBytes / mebibyte);
-  const usedMib = totalMib - Number(memoryAvailableBytes / mebibyte);
-  // A zone that has not given all back yet has more than it should have.
-  return { usedMib, reservedMib: Math.max(0, memoryMib - totalMib) };
 }

@@ -9,16 +9,17 @@ import { waitFor } from '../state/wait-for.ts';
 import { currentResources, type ZoneRecord, type ZoneResources } from '../state/zone-record.ts';
 import type { ReadyZone, ZoneAccess } from '../workloads/deps.ts';
 import { admitGrowth, freeMemoryMib, type HostMemory } from './admission.ts';
-import { applyResources, type Resized, readMemoryUse } from './apply-resources.ts';
+import { applyResources, type Resized } from './apply-resources.ts';
 import { firstLookMs, nextLookMs, nextTargetMib } from './memory-policy.ts';
+import { createMemoryReader, type MemoryReader } from './memory-use.ts';
 import type { PendingRecords } from './pending-records.ts';
 import { changedResources } from './resource-change.ts';
 
 /** Longest wait for a zone that is being made or connects anew. */
 const zoneMs = 60_000;
 
-/** Longest time that the policy waits for a zone to follow; it looks again then. */
-const followMs = 2_000;
+/** Longest time that the policy waits for a zone to follow or to tell its use; it looks again then. */
+const followMs = 10_000;
 
 /** How long a zone keeps its memory after the start of a workload, which needs a while to use it. */
 const startGraceMs = 10_000;
@@ -53,14 +54,18 @@ export interface Resizer {
 export function createResizer(deps: ResizerDeps): Resizer {
   const { state, hypervisor, zones, pending, hostMemory, hostCpus, logger } = deps;
   const locks = createLocks();
+  const memoryUse = createMemoryReader();
   /** When a workload of a zone was last about to start, as `performance.now` counts. */
   const starts = new Map<ZoneId, number>();
+  /** Zones whose machine may have something else than is recorded. */
+  const unsettled = new Set<ZoneId>();
 
   /** Records what the zone shall have, reserving it. Its machine still has what it had. */
   async function record(id: ZoneId, resources: ZoneResources): Promise<void> {
     const memory = await hostMemory();
     const before = readyRecord(id);
     admitGrowth(id, resources.targetMemoryMib, pending.known(), memory);
+    unsettled.add(id);
     await pending.during({ ...before, resources }, () =>
       state.zones.update(id, (current) =>
         current.status.state === 'ready' ? { ...current, resources } : current,
@@ -105,9 +110,20 @@ export function createResizer(deps: ResizerDeps): Resizer {
     if (targetMemoryMib === now) return false;
     await record(id, { ...resources, targetMemoryMib });
     logger.debug({ zone: id, fromMib: now, toMib: targetMemoryMib }, 'a zone’s memory follows its use');
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(followMs)]);
-    await zone.domain.setMemory(targetMemoryMib, limit);
+    await settle(zone, targetMemoryMib, signal);
     return true;
+  }
+
+  /** Has a zone come to what is recorded; one that does not yet is asked again at the next look. */
+  async function settle(zone: ReadyZone, memoryMib: number, signal: AbortSignal): Promise<void> {
+    const { id } = zone.record;
+    try {
+      await zone.domain.setMemory(memoryMib, AbortSignal.any([signal, AbortSignal.timeout(followMs)]));
+      unsettled.delete(id);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      logger.debug({ err: error, zone: id, memoryMib }, 'a zone has not followed yet');
+    }
   }
 
   /** One look at a dynamic zone's use; true when its memory changes. */
@@ -115,8 +131,9 @@ export function createResizer(deps: ResizerDeps): Resizer {
     const found = dynamicZone(id);
     if (found === undefined) return false;
     const { targetMemoryMib: targetMib, minMemoryMib: minMib, maxMemoryMib: maxMib } = found.resources;
+    if (unsettled.has(id)) await settle(found.zone, targetMib, signal);
     const limit = AbortSignal.any([signal, AbortSignal.timeout(followMs)]);
-    const use = await readMemoryUse(found.zone, targetMib, limit);
+    const use = await memoryUse.read(found.zone, targetMib, limit);
     const wantedMib = nextTargetMib({ ...use, targetMib, minMib, maxMib });
     const sinceStart = performance.now() - (starts.get(id) ?? Number.NEGATIVE_INFINITY);
     if (wantedMib < targetMib && sinceStart < startGraceMs) return false;
@@ -153,9 +170,12 @@ export function createResizer(deps: ResizerDeps): Resizer {
         const zone = await zones.whenReady(id, all);
         const before = readyRecord(id);
         const next = changedResources(before, asked, { cpus: hostCpus, hypervisor: hypervisor.capabilities });
-        await checkUse(zone, currentResources(before), next, all);
+        await checkUse(memoryUse, zone, currentResources(before), next, all);
+        const known = unsettled.has(id) ? undefined : currentResources(before);
         await record(id, next);
-        await applyResources(zone, currentResources(before), next, all);
+        // Not cut off by a caller that goes away: what is recorded is carried out.
+        await applyResources(zone, known, next, AbortSignal.timeout(zoneMs));
+        unsettled.delete(id);
       });
     },
 
@@ -174,6 +194,8 @@ export function createResizer(deps: ResizerDeps): Resizer {
         if (!signal.aborted) throw error;
       } finally {
         starts.delete(id);
+        memoryUse.forget(id);
+        unsettled.delete(id);
       }
     },
 
@@ -194,9 +216,15 @@ export function createResizer(deps: ResizerDeps): Resizer {
 }
 
 /** A zone that is asked for memory that its programs use would kill some of them. */
-async function checkUse(zone: ReadyZone, before: Resized, next: Resized, signal: AbortSignal): Promise<void> {
+async function checkUse(
+  memoryUse: MemoryReader,
+  zone: ReadyZone,
+  before: Resized,
+  next: Resized,
+  signal: AbortSignal,
+): Promise<void> {
   if (next.targetMemoryMib >= before.targetMemoryMib) return;
-  const use = await readMemoryUse(zone, before.targetMemoryMib, signal);
+  const use = await memoryUse.read(zone, before.targetMemoryMib, signal);
   const usedMib = use.usedMib + use.reservedMib;
   if (usedMib < next.targetMemoryMib) return;
   const text =
