@@ -33,6 +33,7 @@ test('an empty file and the written default mean the same configuration', () => 
     block: { devices: {} },
     runtime: {
       hypervisor: 'auto',
+      dockerConfigPath: '/root/.docker/config.json',
       listen: { group: undefined, tcp: undefined },
       natsUrl: undefined,
       limits: {

@@ -83,6 +83,8 @@ export interface DaemonConfig {
   readonly block: { readonly devices: Readonly<Record<string, { readonly path: string }>> };
   readonly runtime: {
     readonly hypervisor: 'auto' | 'xen' | 'qemu';
+    /** Configuration file of Docker with credentials for registries; undefined: none. It may not exist. */
+    readonly dockerConfigPath: string | undefined;
     readonly listen: {
       /** Name or number of the group that may use the control socket; undefined: protect, if there is one. */
       readonly group: string | undefined;
@@ -182,6 +184,7 @@ function toConfig({ oci, zone, network, pci, block, runtime }: DaemonToml): Daem
     block,
     runtime: {
       hypervisor,
+      dockerConfigPath: runtime['docker-config'] === 'none' ? undefined : runtime['docker-config'],
       listen: { group: listen.group, tcp: toTcp(listen.tcp) },
       natsUrl: nats.url,
       limits: {

@@ -82,6 +82,7 @@ const anyToml: fc.Arbitrary<DaemonToml> = fc.record({
   pci: fc.record({ devices: pciDevices }),
   block: fc.record({ devices: blockDevices }),
   runtime: fc.record({
+    'docker-config': fc.oneof(fc.constant('none' as const), path),
     hypervisor: fc.constantFrom('auto' as const, 'xen' as const, 'qemu' as const),
     listen: fc.record(
       {

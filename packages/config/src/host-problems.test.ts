@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -93,6 +93,21 @@ test('the certificates of a registry have to exist', async () => {
   ).toEqual([
     'daemon.toml:2: runtime.registries."registry.lan".ca-file = "/etc/none.pem": does not exist on this host; it must be a PEM file',
   ]);
+});
+
+test('a configuration of Docker that is named has to exist and be private; the default need not', async () => {
+  const lines = (path: string) => ['[runtime]', `docker-config = "${path}"`];
+  expect(await problemsOf(lines('/root/.docker/config.json'))).toEqual([]);
+  expect(await problemsOf(lines('none'))).toEqual([]);
+  expect(await problemsOf(lines('/etc/none.json'))).toEqual([
+    'daemon.toml:2: runtime.docker-config = "/etc/none.json": does not exist on this host; log in with docker, or take it out',
+  ]);
+  await put('/etc/docker.json', '{}');
+  expect(await problemsOf(lines('/etc/docker.json'))).toEqual([
+    'daemon.toml:2: runtime.docker-config = "/etc/docker.json": is for others to use too; chown it to root and chmod it to 600',
+  ]);
+  await chmod(join(root, 'etc/docker.json'), 0o600);
+  expect(await problemsOf(lines('/etc/docker.json'))).toEqual([]);
 });
 
 test('a subnet must not hold an address of the host, but for those of its own links', async () => {

@@ -8,6 +8,7 @@ import { daemonToml } from './daemon-schema.ts';
 import { blockPlaces, pciPlaces } from './device-mistakes.ts';
 import { isTable, valueAt } from './key-path.ts';
 import type { DaemonTomlReading } from './read-daemon-toml.ts';
+import { defaultDockerConfig } from './schema/runtime.ts';
 import type { KeyPath } from './schema-walk.ts';
 import { contains, parseSubnet } from './subnet.ts';
 
@@ -54,6 +55,7 @@ export async function hostProblems(
     groupProblems(reading, host),
     tlsFileProblems(reading, host),
     registryFileProblems(reading, host),
+    dockerConfigProblems(reading, host),
     subnetProblems(reading, host),
   ]);
   return lists.flat();
@@ -124,6 +126,18 @@ async function registryFileProblems(reading: DaemonTomlReading, host: HostView) 
   const hosts = isTable(registries) ? Object.keys(registries) : [];
   const paths = hosts.map((name) => ['runtime', 'registries', name, 'ca-file']);
   return await pemFileProblems(paths, reading, host);
+}
+
+/** The default need not exist; who names another file wants it used. */
+async function dockerConfigProblems({ document, problemAt }: DaemonTomlReading, { root }: HostView) {
+  const path = ['runtime', 'docker-config'];
+  const file = valueAt(document, path);
+  if (typeof file !== 'string' || !file.startsWith('/') || file === defaultDockerConfig) return [];
+  const found = await look(join(root, file));
+  if (typeof found === 'string') return [problemAt(path, `${found}; log in with docker, or take it out`)];
+  if (!found.isFile()) return [problemAt(path, 'is no file; it must be a configuration file of Docker')];
+  const isPrivate = found.uid === process.geteuid?.() && (found.mode & 0o077) === 0;
+  return isPrivate ? [] : [problemAt(path, 'is for others to use too; chown it to root and chmod it to 600')];
 }
 
 async function pemFileProblems(

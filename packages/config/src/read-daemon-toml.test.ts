@@ -173,3 +173,10 @@ test('registries are named by host, and their tables say nothing against each ot
     'daemon.toml:10: runtime.registries."index.docker.io".plainhttp = true: unknown key; did you mean plain-http?',
   ]);
 });
+
+test('the configuration of Docker is an absolute path or none', () => {
+  expect(problemsOf('[runtime]', 'docker-config = "none"')).toEqual([]);
+  expect(problemsOf('[runtime]', 'docker-config = "config.json"')).toEqual([
+    'daemon.toml:2: runtime.docker-config = "config.json": must be "none" or the absolute path of a file such as "/root/.docker/config.json"',
+  ]);
+});

@@ -12,6 +12,8 @@ export interface RegistryHost {
 export interface RegistryAccess {
   /** Registry (with port, when not the usual one) asked in place of Docker Hub; default Docker Hub itself. */
   readonly dockerHubMirror?: string;
+  /** Docker's configuration file, whose credentials are used for registries that want some. */
+  readonly dockerConfigPath?: string | undefined;
   /** What differs for some registries, by host as references name it (with port); Docker Hub is `docker.io`. */
   readonly registries?: Readonly<Record<string, RegistryHost>>;
 }

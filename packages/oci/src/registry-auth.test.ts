@@ -39,7 +39,7 @@ describe('registry challenges', () => {
       const auth = { kind: 'password' as const, username: 'u', password: 'p' };
       const answer = answerChallenge(
         challenge,
-        auth,
+        { auth },
         'scope',
         { ...registry, pace: defaultPace },
         AbortSignal.timeout(1000),

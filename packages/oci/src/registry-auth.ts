@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { type Credentials, remedyFor } from './credentials.ts';
 import { failedAnswer } from './failed-answer.ts';
 import { followRedirects } from './follow-redirects.ts';
 import { ImageError } from './image-error.ts';
@@ -62,11 +63,12 @@ export interface AskingRegistry {
  */
 export async function answerChallenge(
   challenge: Challenge,
-  auth: RegistryAuth | undefined,
+  credentials: Credentials,
   scope: string,
   registry: AskingRegistry,
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  const { auth } = credentials;
   if (challenge.scheme === 'basic') return basicHeader(auth);
   const realm = URL.parse(challenge.parameters.realm ?? '');
   const mayBePlain = realm !== null && (registry.plainHttp || isPlainHttp(realm.host, registry.access));
@@ -82,7 +84,7 @@ export async function answerChallenge(
   const name = `the token service ${realm.host} of ${registry.host}`;
   if (answer.status < 200 || answer.status > 299) {
     answer.body.destroy();
-    throw failedAnswer(name, answer, auth === undefined ? 'give credentials' : 'check the credentials');
+    throw failedAnswer(name, answer, remedyFor(credentials));
   }
   const token = tokenSchema.safeParse(await boundedJson(answer, name, registry.pace, signal));
   if (!token.success) throw new ImageError('broken', `${name} gives no token`);

@@ -1,16 +1,10 @@
+import { type Credentials, remedyFor } from './credentials.ts';
 import { failedAnswer } from './failed-answer.ts';
 import { followRedirects } from './follow-redirects.ts';
 import { ImageError } from './image-error.ts';
 import type { RegistryAccess, RegistryServer } from './registry-access.ts';
-import { answerChallenge, parseChallenge, type RegistryAuth } from './registry-auth.ts';
+import { answerChallenge, parseChallenge } from './registry-auth.ts';
 import { type HttpAnswer, type RegistryHttp, type RegistryPace, shownUrl } from './registry-http.ts';
-
-/** The credentials for a server, or why there are none. */
-export interface Credentials {
-  readonly auth?: RegistryAuth | undefined;
-  /** What keeps credentials that are there from being used. */
-  readonly problem?: string;
-}
 
 export interface EndpointOptions {
   readonly server: RegistryServer;
@@ -53,18 +47,24 @@ export function openEndpoint(options: EndpointOptions) {
 
   async function answerTo(
     { url, headers, isHostLocal }: HttpAnswer,
-    { auth, problem }: Credentials,
+    credentials: Credentials,
     signal: AbortSignal,
   ): Promise<string> {
+    const { auth } = credentials;
     if (auth?.kind === 'registry-token') return `Bearer ${auth.token}`;
     const challenge = parseChallenge(headers['www-authenticate'] ?? '');
     if (challenge === undefined)
       throw new ImageError('denied', `${shownUrl(url)} answers 401 and does not say what it wants`);
     const registry = { host, plainHttp, isHostLocal, http, access, pace };
-    const answer = await answerChallenge(challenge, auth, `repository:${repository}:pull`, registry, signal);
+    const answer = await answerChallenge(
+      challenge,
+      credentials,
+      `repository:${repository}:pull`,
+      registry,
+      signal,
+    );
     if (answer !== undefined) return answer;
-    const remedy = problem === undefined ? 'give credentials' : `give credentials (${problem})`;
-    throw new ImageError('denied', `${shownUrl(url)} wants a user and password; ${remedy}`);
+    throw new ImageError('denied', `${shownUrl(url)} wants a user and password; ${remedyFor(credentials)}`);
   }
 
   function expectOk(answer: HttpAnswer): HttpAnswer {
@@ -73,13 +73,8 @@ export function openEndpoint(options: EndpointOptions) {
     const url = shownUrl(answer.url);
     if (answer.status === 404)
       throw new ImageError('not-found', `${name} does not exist: ${url} answers 404`);
-    throw failedAnswer(url, answer, remedyFor(known));
+    throw failedAnswer(url, answer, remedyFor(known ?? {}));
   }
 
   return { server, get };
-}
-
-function remedyFor({ auth, problem }: Credentials = {}): string {
-  if (auth !== undefined) return 'check the credentials';
-  return problem === undefined ? 'give credentials' : `give credentials (${problem})`;
 }

@@ -1,12 +1,14 @@
+import type { Credentials } from './credentials.ts';
 import { type Descriptor, digestOf } from './descriptor.ts';
+import { dockerCredentials } from './docker-config.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageSource } from './image-source.ts';
 import { indexMediaTypes, manifestMediaTypes, maxManifestBytes } from './manifest.ts';
 import { pacedBody } from './paced-body.ts';
 import { formatReference, type RegistryReference } from './reference.ts';
-import { type RegistryAccess, serversOf } from './registry-access.ts';
+import { type RegistryAccess, type RegistryServer, serversOf } from './registry-access.ts';
 import type { RegistryAuth } from './registry-auth.ts';
-import { type Credentials, openEndpoint, type RegistryEndpoint } from './registry-endpoint.ts';
+import { openEndpoint, type RegistryEndpoint } from './registry-endpoint.ts';
 import { defaultPace, type HttpAnswer, openRegistryHttp, type RegistryPace } from './registry-http.ts';
 import { resumedBody } from './resumed-body.ts';
 import { withRetries } from './with-retries.ts';
@@ -26,7 +28,7 @@ export function openRegistry(reference: RegistryReference, options: RegistryOpti
   const endpoints = serversOf(host, options).map((server) =>
     openEndpoint({
       ...{ server, repository, name, http, access: options, pace },
-      credentials: async (): Promise<Credentials> => (server.isMirror ? {} : { auth: options.auth }),
+      credentials: (signal: AbortSignal) => credentialsFor(server, options, signal),
     }),
   );
   const silent = new Set<RegistryEndpoint>();
@@ -94,6 +96,15 @@ export function openRegistry(reference: RegistryReference, options: RegistryOpti
     blob: async (descriptor: Descriptor, signal) =>
       stored(`blobs/${descriptor.digest}`, {}, descriptor.size, signal),
   };
+}
+
+async function credentialsFor(
+  { host, isMirror }: RegistryServer,
+  { auth, dockerConfigPath }: RegistryOptions,
+  signal: AbortSignal,
+): Promise<Credentials> {
+  if (auth !== undefined && !isMirror) return { auth };
+  return dockerConfigPath === undefined ? {} : await dockerCredentials(dockerConfigPath, host, signal);
 }
 
 function withMirrors(error: ImageError, reasons: readonly string[]): ImageError {

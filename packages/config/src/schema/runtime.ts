@@ -115,6 +115,9 @@ const limits = z
   .prefault({})
   .register(keyNotes, { meaning: 'Upper bounds; what goes beyond is refused as RESOURCE_EXHAUSTED.' });
 
+/** Where `docker login` of root leaves credentials. */
+export const defaultDockerConfig = '/root/.docker/config.json';
+
 /** `[runtime]`: the keys that are this implementation's own. */
 export const runtime = z
   .strictObject({
@@ -122,6 +125,14 @@ export const runtime = z
       meaning: 'What runs the zones. With auto it is Xen where this host is its Dom0, and QEMU otherwise.',
       allowed: '"auto", "xen" or "qemu"',
     }),
+    'docker-config': z
+      .union([z.literal('none'), absolutePath({ meaning: '' })])
+      .default(defaultDockerConfig)
+      .register(keyNotes, {
+        meaning:
+          'Configuration file of Docker, whose credentials and credential helpers are used for registries that want to know who pulls. The file is read at each such pull and only used when it belongs to root and nobody else may read it; it need not exist. Without credentials with "none".',
+        allowed: `"none" or the absolute path of a file such as "${defaultDockerConfig}"`,
+      }),
     listen,
     nats,
     limits,

@@ -3,5 +3,6 @@ import type { RegistryAccess } from '@protect/oci/registry-access';
 
 /** How daemon.toml says that registries are reached. */
 export function registryAccess({ oci, runtime }: Pick<DaemonConfig, 'oci' | 'runtime'>): RegistryAccess {
-  return { dockerHubMirror: oci.dockerHubMirror, registries: runtime.registries };
+  const { dockerConfigPath, registries } = runtime;
+  return { dockerHubMirror: oci.dockerHubMirror, dockerConfigPath, registries };
 }
