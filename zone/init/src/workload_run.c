@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "cgroup.h"
+#include "dispatch.h"
 #include "files.h"
 #include "workload.h"
 #include "workloads.h"
@@ -86,6 +87,8 @@ static void started(struct crun *crun, const char *error) {
   workload->step = workload_running;
   idm_Response response = {.which_response = idm_Response_start_workload_tag};
   response.response.start_workload.run = workload->run;
+  /* The daemon that asked has gone, and the next one was told that the workload does not run. */
+  if (!reply_pending(&workload->start_reply)) dispatch_inventory();
   reply_response(&workload->start_reply, &response);
   if (workload->main_ended)
     record_exit(workload);

@@ -46,6 +46,9 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
     return response.value;
   }
 
+  /** All that came after the first connection. */
+  const inventories: Inventory[] = [];
+
   /** Opens the channel anew and gives the inventory that comes with it. */
   async function reconnect(): Promise<Inventory> {
     connection.close();
@@ -56,7 +59,9 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
         packet: (direction, packet) => {
           if (direction !== 'from-zone' || packet.form !== Form.EVENT) return;
           const { event } = fromBinary(EventSchema, packet.data);
-          if (event.case === 'inventory') inventory.resolve(event.value);
+          if (event.case !== 'inventory') return;
+          inventories.push(event.value);
+          inventory.resolve(event.value);
         },
       },
     });
@@ -420,6 +425,19 @@ describe('a zone with the real kernel and ramdisk', { timeout: 120_000 }, () => 
     });
     await connection.request({ case: 'acknowledgeExit', value: { workloadId: workload.id, run } });
     expect((await entry())?.exitUnacknowledged).toBe(false);
+    await destroy(connection, workload);
+  });
+
+  test('a start that outlives its connection is told on the next', async () => {
+    const workload = await createWorkload(connection, 'sleep 1000');
+    const asked = connection.request({ case: 'startWorkload', value: { workloadId: workload.id } });
+    // Sent before the connection goes, and answered to nobody.
+    asked.catch(() => undefined);
+    await connection.request({ case: 'ping', value: { payload: new Uint8Array() } });
+    await reconnect();
+    const phase = () =>
+      inventories.at(-1)?.workloads.find(({ workloadId }) => workloadId === workload.id)?.phase;
+    await expect.poll(phase, { timeout: 20_000 }).toBe(WorkloadPhase.RUNNING);
     await destroy(connection, workload);
   });
 
