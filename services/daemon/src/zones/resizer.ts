@@ -101,13 +101,10 @@ export function createResizer(deps: ResizerDeps): Resizer {
     const now = resources.targetMemoryMib;
     const room = wantedMib > now ? freeMemoryMib(pending.known(), await hostMemory()) : 0;
     const targetMemoryMib = Math.min(wantedMib, now + room);
-    if (targetMemoryMib < wantedMib) {
-      logger.info(
-        { zone: id, wantedMib, targetMemoryMib },
-        'the host has not all of the memory that a zone could use',
-      );
-    }
     if (targetMemoryMib === now) return false;
+    if (targetMemoryMib < wantedMib) {
+      logger.info({ zone: id, wantedMib, targetMemoryMib }, 'a zone could use more memory than the host has');
+    }
     await record(id, { ...resources, targetMemoryMib });
     logger.debug({ zone: id, fromMib: now, toMib: targetMemoryMib }, 'a zone’s memory follows its use');
     await settle(zone, targetMemoryMib, signal);
