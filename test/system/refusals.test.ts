@@ -165,7 +165,11 @@ test('the daemon refuses a broken daemon.toml with exit code 78, naming file, li
 });
 
 test('calls that have no part behind them yet say so', async () => {
-  const error = await refusal(stack.client.hypervisorDebugInfo({}));
+  async function* request() {
+    yield {};
+  }
+  const events = stack.client.monitorZoneKernelEvents(request())[Symbol.asyncIterator]();
+  const error = await refusal(events.next());
   expect(error.code).toBe(Code.Unimplemented);
 });
 
