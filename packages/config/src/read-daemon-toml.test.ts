@@ -77,6 +77,7 @@ test.each([
     /has a name that cannot be used; it must be a name of up to 63/,
   ],
   ['[oci]', 'docker-hub-mirror = "https://mirror.example.com"', /without scheme and path$/],
+  ['[oci]', 'docker-hub-mirror = "mirror.example.com:65536"', /must be a registry host/],
   ['[zone.kernel-variants]', 'nvidia = "two words"', /must be an OCI image reference/],
   ['[zone]', 'memory-limit-mb = 1024.5', /must be a whole number/],
   ['[zone]', 'memory-limit-mb = 1979-05-27T07:32:00Z', /= 1979-05-27T07:32:00.000Z: must be a whole number/],

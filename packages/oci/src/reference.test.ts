@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { ImageError } from './image-error.ts';
 import { formatReference, parseReference } from './reference.ts';
@@ -26,6 +27,26 @@ describe('image references', () => {
     expect(formatReference(parseReference(full))).toBe(full);
   });
 
+  test('any text is a reference whose address can be asked, or refused', () => {
+    const part = fc.stringMatching(/^[a-z0-9A-Z.:_@/[\]-]{1,12}$/);
+    const text = fc.oneof(
+      fc.string(),
+      fc.array(part, { maxLength: 5 }).map((parts) => parts.join('/')),
+    );
+    fc.assert(
+      fc.property(text, (written) => {
+        try {
+          const reference = parseReference(written);
+          expect(parseReference(formatReference(reference))).toEqual(reference);
+          if (reference.kind === 'registry') new URL(`https://${reference.host}/v2/${reference.repository}/`);
+        } catch (error) {
+          expect(error).toBeInstanceOf(ImageError);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
+  }, 30_000);
+
   test.each([
     ['', 'empty'],
     ['Alpine', 'lower case'],
@@ -39,6 +60,9 @@ describe('image references', () => {
     ['ghcr.io/../x', 'not allowed'],
     ['host_.example/x', 'host'],
     ['host:99999x/app', 'host'],
+    ['host:65536/app', 'host'],
+    ['[::1::]/app', 'host'],
+    ['1.2.3.256/app', 'host'],
     ['al\npine', 'control character'],
     ['oci:relative/folder', 'absolute'],
     ['oci:/folder:bad tag', 'tag'],

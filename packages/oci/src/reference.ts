@@ -94,7 +94,7 @@ function parseRegistry(text: string, quoted: string): RegistryReference {
   const tag = hasTag ? named.slice(colon + 1) : undefined;
   if (tag !== undefined) checkTag(tag, quoted);
   const { host, path } = splitHost(hasTag ? named.slice(0, colon) : named);
-  if (!hostPattern.test(host))
+  if (!hostPattern.test(host) || !URL.canParse(`https://${host}/`))
     throw new ImageError('invalid', `${quoted} names an impossible host ${JSON.stringify(host)}`);
   const repository = host === dockerHub && !path.includes('/') ? `library/${path}` : path;
   if (host.length + repository.length + 1 > maxNameLength) {

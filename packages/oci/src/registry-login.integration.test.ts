@@ -1,5 +1,7 @@
+import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestAuthority, type TestAuthority } from '../../service/src/testing/certificates.ts';
 import { temporaryServers } from '../test/http-servers.ts';
@@ -12,6 +14,7 @@ import { createImageStore, type PullOptions } from './pull.ts';
 import type { RegistryAccess } from './registry-access.ts';
 import type { RegistryAuth } from './registry-auth.ts';
 
+const execute = promisify(execFile);
 const fresh = temporaryDirectories();
 const listen = temporaryServers();
 const held = new AsyncDisposableStack();
@@ -81,6 +84,16 @@ describe('a registry with TLS and htpasswd', () => {
     expect((await pull(`${host}/app:v1`, trusting(), { auth: right })).digest).toBe(digest);
     const encoded: RegistryAuth = { kind: 'basic', encoded: basic };
     expect((await pull(`${host}/app:v1`, trusting(), { auth: encoded })).digest).toBe(digest);
+  });
+
+  test('is trusted when the certificates of the host have its CA', async () => {
+    const env = { ...process.env, SSL_CERT_FILE: authority.certFile, SSL_CERT_DIR: '/none' };
+    const dockerConfigPath = await dockerConfig({ auths: { [host]: { auth: basic } } });
+    const access = JSON.stringify({ registries: { [host]: { plainHttp: false } }, dockerConfigPath });
+    const script = join(import.meta.dirname, '..', 'test', 'pull-once.ts');
+    const args = [script, `${host}/app:v1`, fresh(), access];
+    const { stdout } = await execute(process.execPath, args, { env, timeout: 30_000 });
+    expect(stdout).toBe(digest);
   });
 
   test('is not trusted without it, and the error says what to do', async () => {

@@ -26,7 +26,8 @@ export const registryHost = z
   .max(255)
   .regex(
     /^(localhost|[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*|\[[0-9a-f:]+\])(:[0-9]{1,5})?$/i,
-  );
+  )
+  .refine((host) => URL.canParse(`https://${host}/`));
 
 /** A key that is true or false. */
 export function flag(fallback: boolean, meaning: string) {
