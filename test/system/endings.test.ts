@@ -21,8 +21,8 @@ import { startStack, type TestStack } from './stack.ts';
 
 const memory = { maxMemory: 192n, minMemory: 192n, targetMemory: 192n };
 
-/** Takes memory until somebody says no. */
-const eater = 'x=aaaaaaaa; while :; do x=$x$x; done';
+/** Takes more memory than a small zone has left, at once: whoever takes it bit by bit has the zone read its programs anew for long. */
+const eater = 'exec dd if=/dev/zero of=/dev/null bs=150M count=1';
 
 let stack: TestStack;
 let before: HostSnapshot;
