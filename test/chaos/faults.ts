@@ -38,6 +38,12 @@ export async function inflict(world: World, fault: Fault): Promise<void> {
   }
 }
 
+/** How long the fault itself lasts, ms: nobody recovers meanwhile. */
+export function lastingMs(fault: Fault): number {
+  if (fault.kind === 'fill-disk') return fault.fullMs;
+  return fault.kind === 'kill-services' || fault.kind === 'kill-nats' ? fault.awayMs : 0;
+}
+
 export function describeFault(fault: Fault): string {
   switch (fault.kind) {
     case 'kill-services':

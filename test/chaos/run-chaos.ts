@@ -3,7 +3,7 @@ import { ConnectError } from '@connectrpc/connect';
 import { type HostSnapshot, leftBehindBy, snapshotHost } from '../system/host-snapshot.ts';
 import { startStack } from '../system/stack.ts';
 import { makeChaosImages } from './chaos-images.ts';
-import { describeFault, inflict } from './faults.ts';
+import { describeFault, inflict, lastingMs } from './faults.ts';
 import { journalSince, markJournal } from './journal.ts';
 import { describeOperation, operate, zoneOfOperation } from './operations.ts';
 import { planChaos, type Step, zoneOf } from './plan.ts';
@@ -23,7 +23,7 @@ export interface ChaosOptions {
   readonly signal?: AbortSignal;
 }
 
-/** How long after each fault all was true, ms, in the order of the steps. */
+/** How long after each fault all was true, the start of what was killed included, ms, in the order of the steps. */
 export type Recoveries = readonly number[];
 
 /**
@@ -98,7 +98,7 @@ async function carryOut(world: World, step: Step, empty: HostSnapshot): Promise<
     failed.signal.throwIfAborted();
     return untruths(world, busyIn(world, progress, step), before);
   });
-  const recoveredMs = performance.now() - brokeAt;
+  const recoveredMs = performance.now() - brokeAt - lastingMs(step.fault);
   await operations;
   if (step.fault.kind === 'end-machine') await checkEndedZone(world, step.fault.zone);
   await allTrue(world, async () => [
