@@ -6,7 +6,7 @@ import {
   request as requestHttp,
 } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { getCACertificates } from 'node:tls';
+import { createSecureContext, getCACertificates } from 'node:tls';
 import { isHostLocal, lookupElsewhere } from './host-local-address.ts';
 import { ImageError } from './image-error.ts';
 import { type RegistryAccess, settingsName, settingsOf } from './registry-access.ts';
@@ -131,9 +131,16 @@ export function shownUrl({ protocol, host, pathname }: URL): string {
 
 async function openTlsAgent(host: string, caFile: string | undefined): Promise<HttpsAgent> {
   const own = caFile === undefined ? [] : [await readCertificates(host, caFile)];
-  const system = getCACertificates('system');
-  const ca = [...(system.length === 0 ? getCACertificates('default') : system), ...own];
-  return new HttpsAgent({ keepAlive: true, timeout: idleTimeoutMs, ca, minVersion: 'TLSv1.2' });
+  // Made once for all connections: reading some hundred certificates takes long enough to hold others up.
+  const secureContext = createSecureContext({ ca: [...hostCertificates(), ...own], minVersion: 'TLSv1.2' });
+  return new HttpsAgent({ keepAlive: true, timeout: idleTimeoutMs, secureContext });
+}
+
+/** The certificates that this host trusts; those of Node where it has none. */
+function hostCertificates(): ReadonlySet<string> {
+  // The host's folder has most of them several times, under different names.
+  const system = new Set(getCACertificates('system'));
+  return system.size === 0 ? new Set(getCACertificates('default')) : system;
 }
 
 async function readCertificates(host: string, path: string): Promise<string> {
