@@ -1,11 +1,12 @@
-import { mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { parseWorkloadId, parseZoneId } from '@protect/config/ids';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startRegistry } from '../../packages/oci/test/registry-process.ts';
+import { registryUser, startRegistry } from '../../packages/oci/test/registry-process.ts';
+import { createTestAuthority } from '../../packages/service/src/testing/certificates.ts';
 import { destroyZone, execute, launchWorkload, launchZone, workloadEnd } from './guests.ts';
 import { busyboxImage } from './images.ts';
 import { startStack, type TestStack } from './stack.ts';
@@ -14,6 +15,7 @@ const diskMib = 256;
 
 let stack: TestStack;
 let image: string;
+let privateImage: string;
 const held = new AsyncDisposableStack();
 
 beforeAll(async () => {
@@ -21,10 +23,19 @@ beforeAll(async () => {
   const registry = held.use(await startRegistry());
   const insecure = '--dest-tls-verify=false';
   await execa('skopeo', ['copy', insecure, image, `docker://${registry.host}/library/busybox:latest`]);
+  const authority = held.use(await createTestAuthority('Registries'));
+  const { username, password, htpasswd } = registryUser;
+  const guarded = held.use(await startRegistry({ tls: await authority.issue('registry'), htpasswd }));
+  privateImage = `${guarded.host}/team/busybox:v1`;
+  const login = `--dest-creds=${username}:${password}`;
+  await execa('skopeo', ['copy', insecure, login, image, `docker://${privateImage}`]);
   const folder = held.adopt(await mkdtemp(join(tmpdir(), 'protect-disk-')), (path) =>
     rm(path, { recursive: true, force: true }),
   );
   await writeFile(join(folder, 'disk'), '');
+  const auth = Buffer.from(`${username}:${password}`).toString('base64');
+  const logins = JSON.stringify({ auths: { [guarded.host]: { auth } } });
+  await writeFile(join(folder, 'logins.json'), logins, { mode: 0o600 });
   await truncate(join(folder, 'disk'), diskMib * 1024 * 1024);
   const { stdout: device } = await execa('losetup', ['--find', '--show', join(folder, 'disk')]);
   held.defer(async () => void (await execa('losetup', ['--detach', device])));
@@ -47,6 +58,10 @@ subnet = "fd77:1:2:3::/64"
 locations = ["${location}"]
 [block.devices.scratch0]
 path = "${device}"
+[runtime]
+docker-config = "${join(folder, 'logins.json')}"
+[runtime.registries."${guarded.host}"]
+ca-file = "${authority.certFile}"
 [runtime.limits]
 zones = 1
 workloads-per-zone = 1
@@ -98,6 +113,29 @@ test('an image without a registry comes from docker-hub-mirror, under its name a
   await stack.output('image', 'pull', 'busybox');
   const images = await stack.output('image', 'list', '-o', 'json');
   expect(images).toContain('docker.io/library/busybox:latest');
+});
+
+test('a registry with TLS and a password is pulled from with ca-file and docker-config, and no log tells them', async () => {
+  await stack.output('image', 'pull', privateImage);
+  const { password, username } = registryUser;
+  const wrong = `${password}-not`;
+  const refused = await stack.cliWith(
+    { input: wrong },
+    'image',
+    'pull',
+    '-u',
+    '--username',
+    username,
+    privateImage,
+  );
+  expect(refused.exitCode).not.toBe(0);
+  expect(refused.stderr).toMatch(/check the credentials/);
+  const log = await readFile(stack.paths.log('daemon'), 'utf8');
+  const encoded = [password, wrong].map((secret) => Buffer.from(`${username}:${secret}`).toString('base64'));
+  for (const secret of [password, ...encoded]) {
+    expect(log).not.toContain(secret);
+    expect(refused.stderr).not.toContain(secret);
+  }
 });
 
 test('a block device of daemon.toml is a scratch disk', async () => {

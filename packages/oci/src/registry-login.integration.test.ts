@@ -5,7 +5,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createTestAuthority, type TestAuthority } from '../../service/src/testing/certificates.ts';
 import { temporaryServers } from '../test/http-servers.ts';
-import { startRegistry } from '../test/registry-process.ts';
+import { registryUser, startRegistry } from '../test/registry-process.ts';
 import { run } from '../test/run.ts';
 import { temporaryDirectories } from '../test/temporary-directory.ts';
 import { tokenService } from '../test/token-service.ts';
@@ -18,9 +18,7 @@ const execute = promisify(execFile);
 const fresh = temporaryDirectories();
 const listen = temporaryServers();
 const held = new AsyncDisposableStack();
-const user = { username: 'me', password: 'pass:word' };
-/** Of `user`, with bcrypt. */
-const htpasswd = 'me:$2b$05$abcdefghijklmnopqrstuuDIEddBSuRWBBEY6g5zv60IAP5bSSfki\n';
+const { htpasswd, ...user } = registryUser;
 const right: RegistryAuth = { kind: 'password', ...user };
 const basic = Buffer.from(`${user.username}:${user.password}`).toString('base64');
 

@@ -1,11 +1,19 @@
+import { randomBytes } from 'node:crypto';
 import { type RequestListener, request } from 'node:http';
 import { networkInterfaces } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { temporaryServers } from '../test/http-servers.ts';
+import { startRegistry } from '../test/registry-process.ts';
+import { run } from '../test/run.ts';
+import { temporaryDirectories } from '../test/temporary-directory.ts';
 import { digestOf, verified } from './descriptor.ts';
+import { writeLayout } from './layout-writer.ts';
+import { createImageStore } from './pull.ts';
 import type { RegistryReference } from './reference.ts';
 import { openRegistry, type RegistryOptions } from './registry.ts';
 
+const fresh = temporaryDirectories();
 const listen = temporaryServers();
 const bytes = Buffer.from('0123456789'.repeat(40_000));
 const descriptor = { mediaType: 'm', digest: digestOf(bytes), size: bytes.length };
@@ -40,6 +48,39 @@ test.each([true, false])('a cut download goes on where it was (server knows rang
   expect(ranges).toHaveLength(4);
   expect(ranges[0]).toBeUndefined();
   if (knows) expect(ranges[1]).toMatch(/^bytes=[1-9]\d*-$/);
+});
+
+test('a download from a real registry that is cut on the way goes on where it was', async () => {
+  await using registry = await startRegistry();
+  const directory = join(fresh(), 'layout');
+  const source = { bytes: randomBytes(3_000_000) };
+  const entry = { type: 'file', path: 'noise', source } as const;
+  const { digest } = await writeLayout(directory, { layers: [[entry]], compression: 'gzip' });
+  const target = `docker://${registry.host}/app:v1`;
+  await run('skopeo', 'copy', '--dest-tls-verify=false', `oci:${directory}:latest`, target);
+  const ranges: string[] = [];
+  const host = await listen(({ url, headers }, response) => {
+    request(`http://${registry.host}${url}`, { headers }, (answer) => {
+      response.writeHead(answer.statusCode ?? 500, answer.headers);
+      if (headers.range !== undefined) ranges.push(`${headers.range} ${answer.statusCode}`);
+      const isLayer = Number(answer.headers['content-length']) > 1_000_000;
+      if (!isLayer) return void answer.pipe(response);
+      let left = 1_000_000;
+      answer.on('data', (chunk: Buffer) => {
+        response.write(chunk);
+        left -= chunk.length;
+        if (left > 0) return;
+        answer.destroy();
+        response.destroy();
+      });
+      answer.once('end', () => response.end());
+    }).end();
+  });
+  const store = createImageStore({ cacheDir: fresh() });
+  const packed = await store.pull({ reference: `${host}/app:v1`, signal: AbortSignal.timeout(30_000) });
+  expect(packed.digest).toBe(digest);
+  expect(ranges.length).toBeGreaterThanOrEqual(2);
+  for (const range of ranges) expect(range).toMatch(/^bytes=[1-9]\d+- 206$/);
 });
 
 test('a download that is cut again and again ends with the reason', async () => {

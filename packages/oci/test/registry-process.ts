@@ -15,6 +15,13 @@ export interface RegistrySettings {
 /** Names in the tokens that a registry with `token` takes. */
 export const tokenNames = { service: 'test-registry', issuer: 'test-issuer' };
 
+/** A user for `htpasswd`, with the password in bcrypt. */
+export const registryUser = {
+  username: 'me',
+  password: 'pass:word',
+  htpasswd: 'me:$2b$05$abcdefghijklmnopqrstuuDIEddBSuRWBBEY6g5zv60IAP5bSSfki\n',
+};
+
 /** A real docker-registry on a free loopback port, with a store of its own. */
 export async function startRegistry(
   settings: RegistrySettings = {},
