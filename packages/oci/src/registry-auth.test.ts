@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { answerChallenge, parseChallenge } from './registry-auth.ts';
 import { defaultPace, openRegistryHttp } from './registry-http.ts';
@@ -22,6 +23,34 @@ describe('registry challenges', () => {
     ],
   ])('%s is understood', (header, challenge) => {
     expect(parseChallenge(header)).toEqual(challenge);
+  });
+
+  test('any header is, or is not, and soon', () => {
+    const part = fc.constantFrom(
+      'Basic ',
+      'bearer ',
+      'realm',
+      '=',
+      '"',
+      '\\',
+      ',',
+      ' ',
+      'https://a/',
+      'x'.repeat(500),
+    );
+    const header = fc.oneof(
+      fc.string(),
+      fc.array(part, { maxLength: 200 }).map((parts) => parts.join('')),
+    );
+    fc.assert(
+      fc.property(header, (text) => {
+        const { parameters = {} } = parseChallenge(text) ?? {};
+        for (const value of Object.values(parameters)) expect(value.length).toBeLessThanOrEqual(text.length);
+      }),
+    );
+    const since = performance.now();
+    for (const text of ['x', 'a="', 'basic ']) parseChallenge(`Bearer ${text.repeat(16_384)}`);
+    expect(performance.now() - since).toBeLessThan(1000);
   });
 
   test('other schemes are not', () => {

@@ -31,11 +31,14 @@ const tokenSchema = z.union([
 /** Bound on a token service's answer. */
 const maxTokenBytes = 64 << 10;
 
+/** Of a `WWW-Authenticate` header no more is looked at. */
+const maxChallengeCharacters = 4096;
+
 /** The first challenge of a known scheme in a `WWW-Authenticate` header. */
 export function parseChallenge(header: string): Challenge | undefined {
-  const match = /\b(basic|bearer)\s+(.*)$/i.exec(header);
+  const match = /\b(basic|bearer)\s+(.*)$/i.exec(header.slice(0, maxChallengeCharacters));
   if (match?.[1] === undefined || match[2] === undefined) return undefined;
-  const parameters = [...match[2].matchAll(/([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/gi)].map(
+  const parameters = [...match[2].matchAll(/(?<![a-z_])([a-z_]+)=(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/gi)].map(
     ([, name = '', quoted, bare]) =>
       [name.toLowerCase(), (quoted ?? bare ?? '').replace(/\\(.)/g, '$1')] as const,
   );
