@@ -110,14 +110,15 @@ export class Workloads implements AsyncDisposable {
         throw new ConnectError('the zone sent no number for the run', Code.Internal);
       }
       const { run } = response.value;
-      const store = () => recordRun(this.#deps, id, run);
+      const store = async () => {
+        await recordRun(this.#deps, id, run);
+        this.sessions.ensure(record, run, connection);
+      };
       try {
         await store();
       } catch (error) {
-        this.#inBackground('store a run', store);
+        this.#inBackground('store a run', store, connection);
         throw error;
-      } finally {
-        this.sessions.ensure(record, run, connection);
       }
     });
   }
