@@ -99,13 +99,24 @@ async function carryOut(world: World, step: Step, empty: HostSnapshot): Promise<
     return untruths(world, busyIn(world, progress, step), before);
   });
   const recoveredMs = performance.now() - brokeAt - lastingMs(step.fault);
-  await operations;
+  await unlessHung(operations);
   if (step.fault.kind === 'end-machine') await checkEndedZone(world, step.fault.zone);
   await allTrue(world, async () => [
     ...(await untruths(world, new Set(), new Map())),
     ...(await residues(world, empty)),
   ]);
   return recoveredMs;
+}
+
+/** A call without an answer must not hold the run up for good. */
+async function unlessHung(operations: Promise<unknown>): Promise<void> {
+  const hung = Promise.withResolvers<never>();
+  const limitMs = 3 * hangMs;
+  const timer = setTimeout(
+    () => hung.reject(new Violation(`an operation hangs ${limitMs / 1000} s after the fault`)),
+    limitMs,
+  );
+  await Promise.race([operations, hung.promise]).finally(() => clearTimeout(timer));
 }
 
 /** Waits until there is nothing to complain of; a service that has ended by itself is not waited for. */
