@@ -9,10 +9,17 @@ import { projectRoot } from '../../scripts/stack/stack.ts';
 import { buildInitrd, crunPath } from '../../zone/initrd/build.ts';
 import { sharedLibraries } from '../../zone/initrd/shared-libraries.ts';
 import { recordings } from '../recorded/recordings.ts';
-import { destroyZone, execute, launchWorkload, launchZone, pullImage, workloadEnd } from './guests.ts';
-import { type HostSnapshot, leftBehindBy, snapshotHost } from './host-snapshot.ts';
-import { busyboxImage } from './images.ts';
-import { startStack, type TestStack } from './stack.ts';
+import {
+  destroyZone,
+  execute,
+  launchWorkload,
+  launchZone,
+  pullImage,
+  workloadEnd,
+} from '../system/guests.ts';
+import { type HostSnapshot, leftBehindBy, snapshotHost } from '../system/host-snapshot.ts';
+import { busyboxImage } from '../system/images.ts';
+import { startStack, type TestStack } from '../system/stack.ts';
 
 /** Prints numbered lines until told to end, so that a gap or a repetition in its output shows. */
 const counter =

@@ -14,10 +14,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { connectControlSocket } from '../../services/daemon/src/hypervisor/qemu/control-socket.ts';
 import { QmpClient } from '../../services/daemon/src/hypervisor/qemu/qmp.ts';
-import { destroyZone, eventually, launchZone, pullImage, zoneInState } from './guests.ts';
-import { type HostSnapshot, leftBehindBy, snapshotHost } from './host-snapshot.ts';
-import { busyboxImage } from './images.ts';
-import { startStack, type TestStack } from './stack.ts';
+import { destroyZone, eventually, launchZone, pullImage, zoneInState } from '../system/guests.ts';
+import { type HostSnapshot, leftBehindBy, snapshotHost } from '../system/host-snapshot.ts';
+import { busyboxImage } from '../system/images.ts';
+import { startStack, type TestStack } from '../system/stack.ts';
 
 const memory = { maxMemory: 192n, minMemory: 192n, targetMemory: 192n };
 

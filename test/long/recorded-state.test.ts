@@ -10,8 +10,8 @@ import { migrations as ofDaemon } from '../../services/daemon/src/state/migratio
 import { migrations as ofNetwork } from '../../services/network/src/state/migrations.ts';
 import { migrations as ofStorage } from '../../services/storage/src/state/migrations.ts';
 import { recordings, unpackState } from '../recorded/recordings.ts';
-import { destroyZone, launchZone, listWorkloads, zoneInState } from './guests.ts';
-import { startStack, type TestStack } from './stack.ts';
+import { destroyZone, launchZone, listWorkloads, zoneInState } from '../system/guests.ts';
+import { startStack, type TestStack } from '../system/stack.ts';
 
 const migrations = { daemon: ofDaemon, network: ofNetwork, storage: ofStorage };
 const services = ['daemon', 'network', 'storage'] as const;
