@@ -1,16 +1,13 @@
 import { expect } from 'vitest';
+import { countingScript, expectWhole } from '../system/numbered-lines.ts';
 import { coreTest } from './core-test.ts';
 import { destroyAllZones, endedZone, launchWorkload, launchZone, listedZone, output } from './guests.ts';
-
-/** Prints numbered lines until told to end, so that a gap or a repetition in its output shows. */
-const counter =
-  'i=0; until [ -e /tmp/end ]; do i=$((i+1)); echo "line $i"; usleep 50000; done; echo "last $i"';
 
 /** A zone with a workload that counts, for the whole file. */
 const test = coreTest
   .extend('zone', { scope: 'file' }, ({ host }) => launchZone(host, 'survivor'))
   .extend('workload', { scope: 'file' }, ({ host, zone }) =>
-    launchWorkload(host, zone, 'counter', ['sh', '-c', counter]),
+    launchWorkload(host, zone, 'counter', ['sh', '-c', countingScript(50)]),
   );
 
 test('a zone and its workload go on when the daemon is killed', async ({ host, zone, workload }) => {
@@ -25,9 +22,7 @@ test('the output of that workload is complete and once only', async ({ host, wor
   await using follower = host.start(['workload', 'logs', '--follow', workload]);
   await follower.line(/^line /);
   await output(host, ['workload', 'exec', workload, 'touch', '/tmp/end']);
-  const lines = (await follower.end()).stdout.trimEnd().split('\n');
-  const last = Number(/^last (\d+)$/.exec(lines.pop() ?? '')?.[1]);
-  expect(lines).toEqual(Array.from({ length: last }, (_, index) => `line ${index + 1}`));
+  expectWhole((await follower.end()).stdout);
 });
 
 test('a zone that ended while no daemon was there is found so, and destroying it leaves the host as it was', async ({

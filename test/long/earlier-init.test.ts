@@ -19,11 +19,8 @@ import {
 } from '../system/guests.ts';
 import { type HostSnapshot, leftBehindBy, snapshotHost } from '../system/host-snapshot.ts';
 import { busyboxImage } from '../system/images.ts';
+import { countingScript, expectWhole } from '../system/numbered-lines.ts';
 import { startStack, type TestStack } from '../system/stack.ts';
-
-/** Prints numbered lines until told to end, so that a gap or a repetition in its output shows. */
-const counter =
-  'i=0; until [ -e /tmp/end ]; do i=$((i+1)); echo "line $i"; usleep 20000; done; echo "last $i"';
 
 let folder: string;
 let stack: TestStack;
@@ -40,7 +37,7 @@ beforeAll(async () => {
   const digest = await pullImage(stack.client, `oci:${layout}`);
   const initrd = { digest, format: OciImageFormat.SQUASHFS };
   zoneId = (await launchZone(stack.client, { name: 'earlier', initrd })).id;
-  workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', counter]);
+  workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', countingScript(20)]);
 });
 
 afterAll(async () => {
@@ -75,9 +72,7 @@ test('a zone of an earlier init is adopted by the next daemon', async () => {
 test('its workload’s output is complete and once only, and its end is known', async () => {
   await execute(stack.client, { workloadId }, ['touch', '/tmp/end']);
   expect(await workloadEnd(stack.client, workloadId)).toBe(0);
-  const lines = (await stack.output('workload', 'logs', workloadId)).trimEnd().split('\n');
-  const last = Number(/^last (\d+)$/.exec(lines.pop() ?? '')?.[1]);
-  expect(lines).toEqual(Array.from({ length: last }, (_, index) => `line ${index + 1}`));
+  expectWhole(await stack.output('workload', 'logs', workloadId));
 });
 
 test('it takes another workload, and destroying it leaves nothing', async () => {

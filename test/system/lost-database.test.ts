@@ -20,11 +20,8 @@ import {
 } from './guests.ts';
 import { type HostSnapshot, leftBehindBy, snapshotHost } from './host-snapshot.ts';
 import { busyboxImage } from './images.ts';
+import { countingScript, expectWhole } from './numbered-lines.ts';
 import { startStack, type TestStack } from './stack.ts';
-
-/** Prints numbered lines until told to end, so that a gap or a repetition in its output shows. */
-const counter =
-  'i=0; until [ -e /tmp/end ]; do i=$((i+1)); echo "line $i"; usleep 20000; done; echo "last $i"';
 
 let stack: TestStack;
 let before: HostSnapshot;
@@ -48,7 +45,9 @@ beforeAll(async () => {
   const zone = await launchZone(stack.client, { name: 'kept' });
   zoneId = parseZoneId(zone.id) ?? fail(`not a zone id: ${zone.id}`);
   domid = zone.status?.domid ?? 0;
-  workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', counter], { name: 'counter' });
+  workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', countingScript(20)], {
+    name: 'counter',
+  });
   const copy = stack.paths.workloadRecord(zoneId, parseWorkloadId(workloadId) ?? fail('no id'));
   await copied(copy, 'running');
 });
@@ -138,9 +137,7 @@ test('a torn journal: a zone whose commits were lost is adopted from its folder'
 test('the workload’s output is complete and once only', async () => {
   await execute(stack.client, { workloadId }, ['touch', '/tmp/end']);
   expect(await workloadEnd(stack.client, workloadId)).toBe(0);
-  const lines = (await stack.output('workload', 'logs', workloadId)).trimEnd().split('\n');
-  const last = Number(/^last (\d+)$/.exec(lines.pop() ?? '')?.[1]);
-  expect(lines).toEqual(Array.from({ length: last }, (_, index) => `line ${index + 1}`));
+  expectWhole(await stack.output('workload', 'logs', workloadId));
 });
 
 test('a zone whose folder does not tell is taken down as an orphan, and it is told', async () => {

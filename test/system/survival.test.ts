@@ -10,11 +10,8 @@ import {
 } from './guests.ts';
 import { type HostSnapshot, leftBehindBy, snapshotHost } from './host-snapshot.ts';
 import { busyboxImage } from './images.ts';
+import { countingScript, expectWhole } from './numbered-lines.ts';
 import { startStack, type TestStack } from './stack.ts';
-
-/** Prints numbered lines until told to end, so that a gap or a repetition in its output shows. */
-const counter =
-  'i=0; until [ -e /tmp/end ]; do i=$((i+1)); echo "line $i"; usleep 20000; done; echo "last $i"';
 
 let stack: TestStack;
 let before: HostSnapshot;
@@ -26,7 +23,9 @@ beforeAll(async () => {
   stack = await startStack();
   before = await snapshotHost(stack.state, stack.netns);
   zoneId = (await launchZone(stack.client, { name: 'survivor' })).id;
-  workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', counter], { name: 'counter' });
+  workloadId = await launchWorkload(stack.client, zoneId, image, ['sh', '-c', countingScript(20)], {
+    name: 'counter',
+  });
 });
 
 afterAll(async () => {
@@ -93,9 +92,7 @@ test('new zones can be made after all that', async () => {
 test('the workload’s output is complete and once only', async () => {
   await execute(stack.client, { workloadId }, ['touch', '/tmp/end']);
   expect(await workloadEnd(stack.client, workloadId)).toBe(0);
-  const lines = (await stack.output('workload', 'logs', workloadId)).trimEnd().split('\n');
-  const last = Number(/^last (\d+)$/.exec(lines.pop() ?? '')?.[1]);
-  expect(lines).toEqual(Array.from({ length: last }, (_, index) => `line ${index + 1}`));
+  expectWhole(await stack.output('workload', 'logs', workloadId));
 });
 
 test('destroying the zone leaves the host as it was', async () => {
